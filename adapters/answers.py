@@ -1,0 +1,43 @@
+"""What an adapter may say besides an observation, and how it reads the `training` tag."""
+
+from contextlib import contextmanager
+
+VALUES_OF_TRAINING = {"None": None, "False": False, "0": 0, "True": True, "1": 1}
+
+
+class NotExpressible(Exception):
+    """The framework has no way to say this; the message is the reason, one sentence."""
+
+
+class Refused(Exception):
+    """The framework itself raised; carries its exception's type name and message."""
+
+    def __init__(self, error):
+        super().__init__(str(error))
+        self.type = type(error).__name__
+        self.message = str(error)
+
+
+@contextmanager
+def framework_call():
+    """Mark a call into the framework: an exception raised inside is the framework's refusal.
+
+    Everything outside such a block is the adapter's own code, whose exceptions are its bugs.
+    """
+    try:
+        yield
+    except (NotExpressible, Refused):
+        raise
+    except Exception as error:
+        raise Refused(error) from error
+
+
+def training_keyword(tag, name="training"):
+    """Return the keyword arguments for a `training` tag: none at all when it is absent."""
+    return {} if tag == "absent" else {name: VALUES_OF_TRAINING[tag]}
+
+
+def only(supported, layer, framework):
+    """Raise `NotExpressible` for a constructor argument the framework does not have."""
+    for name in sorted(set(layer) - set(supported)):
+        raise NotExpressible("{} has no argument for `{}`.".format(framework, name))

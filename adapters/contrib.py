@@ -1,0 +1,280 @@
+"""`batch_norm` of tf.contrib.layers, or of its successor tf_slim.layers, as TF1 programs use it.
+
+A graph is built once and then executed. The layer is a function that is applied: the first
+application makes the variables under a scope, later ones use them with ``reuse=True``.
+"""
+
+import os
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+try:
+    import tensorflow as tf
+    from tensorflow.contrib.layers import batch_norm
+
+    VERSIONS = {"tensorflow": tf.__version__}
+except ImportError:
+    # TensorFlow 2 has no contrib. Its migration guide has TF1 programs begin like this.
+    from importlib.metadata import version
+
+    import tensorflow.compat.v1 as tf
+    from tf_slim.layers import batch_norm
+
+    tf.disable_v2_behavior()
+    VERSIONS = {"tensorflow": tf.__version__, "tf-slim": version("tf-slim")}
+
+from adapters.answers import (
+    VALUES_OF_TRAINING,
+    NotExpressible,
+    framework_call,
+    only,
+    training_keyword,
+)
+
+tf.logging.set_verbosity(tf.logging.ERROR)
+
+RENAMED = {
+    "decay": "decay",
+    "momentum_argument": "decay",
+    "epsilon": "epsilon",
+    "center": "center",
+    "scale": "scale",
+    "trainable": "trainable",
+    "fused": "fused",
+    "zero_debias": "zero_debias_moving_mean",
+}
+VARIABLES = {
+    "gamma": "gamma",
+    "beta": "beta",
+    "running_mean": "moving_mean",
+    "running_variance": "moving_variance",
+}
+# The channels are last in contrib's default layout, so `channel_axis` asks for nothing.
+OTHERS = {"channels", "rank", "dtype", "updates_in_place", "channel_axis"}
+ONE_THREAD = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+
+
+def versions():
+    """Return the versions that decide the behaviour."""
+    return VERSIONS
+
+
+def batch_norm_arguments(layer):
+    """Translate canonical constructor arguments to those of `batch_norm`."""
+    arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
+    if layer.get("updates_in_place", False):
+        arguments["updates_collections"] = None
+    initial = {
+        VARIABLES[name]: tf.constant_initializer(layer[name]) for name in VARIABLES if name in layer
+    }
+    if initial:
+        arguments["param_initializers"] = initial
+    return arguments
+
+
+class Application:
+    """One place in the graph where the layer is applied, and the operations that belong to it."""
+
+    def __init__(self, output, updates, dy):
+        self.output = output
+        self.updates = updates
+        axes = list(range(1, len(dy.shape)))
+        self.loss = tf.reduce_mean(tf.reduce_sum(dy * output, axis=axes))
+
+
+class Program:
+    """One graph, its session, and the applications of `batch_norm` made so far."""
+
+    def __init__(self, layer):
+        only(set(RENAMED) | set(VARIABLES) | OTHERS, layer, "batch_norm")
+        self.layer = layer
+        self.enclosed = "absent"
+        self.form = "functional"
+        self.made = {}
+        self.initialized = set()
+        self.graph = tf.Graph()
+        self.session = tf.Session(graph=self.graph, config=ONE_THREAD)
+        shape = [None] * (layer["rank"] - 1) + [layer["channels"]]
+        with self.graph.as_default():
+            self.arguments = batch_norm_arguments(layer)
+            self.x = tf.placeholder(layer["dtype"], shape)
+            self.second = tf.placeholder(layer["dtype"], shape)
+            self.dy = tf.placeholder(layer["dtype"], shape)
+            self.is_training = tf.placeholder(tf.bool, [])
+
+    def close(self):
+        """Release the session; the graph goes with the program."""
+        self.session.close()
+
+    def build(self):
+        """Make the variables by making the first application, which is not executed.
+
+        It is the training one, as in every TF1 program: only that one makes the variables of
+        zero-debiasing, which later applications then reuse. Its update operations do nothing until
+        a call that uses this very application asks for them.
+        """
+        self.application("absent")
+
+    def application(self, training, mode="python"):
+        """Return the one application for this way of saying the mode."""
+        return self.once(("apply", training, mode), lambda: self.apply(self.x, training, mode))
+
+    def once(self, key, make):
+        """Extend the graph the first time `key` is asked for, and initialize new variables."""
+        if key not in self.made:
+            with self.graph.as_default(), framework_call():
+                self.made[key] = make()
+                new = [v for v in tf.global_variables() if v.name not in self.initialized]
+                self.session.run(tf.variables_initializer(new))
+            self.initialized.update(v.name for v in new)
+        return self.made[key]
+
+    def apply(self, x, training, mode):
+        """Apply the layer once more; remember which update operations this application added."""
+        earlier = len(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+        if mode == "fed":
+            output = self.batch_norm(x, is_training=self.is_training)
+        elif mode == "is-true-test":
+            output = self.network(x, self.is_training)
+        else:
+            output = self.batch_norm(x, **training_keyword(training, "is_training"))
+        updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)[earlier:]
+        return Application(output, updates, self.dy)
+
+    def network(self, x, is_training):
+        """A model function that chooses between two calls, as articles print it."""
+        if is_training is True:
+            return self.batch_norm(x, is_training=True)
+        return self.batch_norm(x, is_training=False)
+
+    def batch_norm(self, x, **keywords):
+        """Call the framework's function, under the one scope."""
+        reuse = True if self.initialized else None
+        return batch_norm(x, scope="bn", reuse=reuse, **dict(self.arguments, **keywords))
+
+    def call(self, x, training, dy, mode, updates, repeat):
+        """Execute one application; its update operations are fetched in the same run."""
+        training = self.said(training)
+        if updates == "twice" and self.layer.get("updates_in_place", False):
+            raise NotExpressible("With updates_collections=None nothing is left to run twice.")
+        feed = {self.x: x}
+        if mode != "python":
+            if training in ("absent", "None"):
+                raise NotExpressible("A placeholder for the mode must be fed true or false.")
+            feed[self.is_training] = VALUES_OF_TRAINING[training]
+            training = "fed"
+        application = self.application(training, mode)
+        fetches = {"output": application.output}
+        if dy is not None:
+            feed[self.dy] = dy
+            fetches.update(self.gradients(application.output, (training, mode)))
+        for _ in range(repeat):
+            seen = self.run(fetches, [] if updates == "forgotten" else application.updates, feed)
+            if updates == "twice":
+                self.run({}, application.updates, feed)
+        return seen
+
+    def said(self, training, otherwise="absent"):
+        """Return what the model function passes as `is_training`, given what its caller said."""
+        if self.enclosed != "absent":
+            return self.enclosed
+        if self.form == "without-training":
+            if training != "absent":
+                raise NotExpressible("This model function takes no argument for the mode.")
+            return "absent"
+        return otherwise if training == "absent" else training
+
+    def gradients(self, output, key):
+        """Return the gradients of ``sum(dy * output)``; a parameter that is not there has none."""
+        own = self.variables()
+        parameters = {"d" + name: own[name] for name in ("gamma", "beta") if name in own}
+        sources = dict(parameters, dx=self.x)
+
+        def make():
+            tensors = tf.gradients(tf.reduce_sum(self.dy * output), list(sources.values()))
+            return {name: tensor for name, tensor in zip(sources, tensors) if tensor is not None}
+
+        return self.once(("gradients", *key), make)
+
+    def run(self, fetches, updates, feed):
+        """Execute once: what is asked for, together with the update operations."""
+        with framework_call():
+            return self.session.run([fetches, updates], feed)[0]
+
+    def call_twice(self, first, second, training):
+        """Two applications with shared variables, executed in one run with all their updates."""
+        training = self.said(training)
+        one = self.application(training)
+        two = self.once(("second", training), lambda: self.apply(self.second, training, "python"))
+        fetches = {"output": one.output, "second_output": two.output}
+        return self.run(fetches, one.updates + two.updates, {self.x: first, self.second: second})
+
+    def enclose(self, training, form):
+        """The graph is the model; its model function hands `is_training` on, fixes or omits it."""
+        self.enclosed = training
+        self.form = form
+
+    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
+        """The documented loop: a train operation that depends on the update operations."""
+        if updates == "twice":
+            raise NotExpressible("The training operation runs its update operations once.")
+        training = self.said("absent", otherwise="True")
+        train = self.train_operation(training, learning_rate, updates)
+        size = batch_size or len(x)
+        for _ in range(epochs):
+            for start in range(0, len(x), size):
+                batch = slice(start, start + size)
+                self.run({}, train, {self.x: x[batch], self.dy: dy[batch]})
+
+    def train_operation(self, training, learning_rate, updates):
+        """Return what the training loop runs; without trainable variables, forward and updates."""
+        application = self.application(training)
+        update_operations = [] if updates == "forgotten" else application.updates
+
+        def make():
+            if not tf.trainable_variables():
+                return [application.output, update_operations]
+            with tf.control_dependencies(update_operations):
+                return tf.train.GradientDescentOptimizer(learning_rate).minimize(application.loss)
+
+        return self.once(("train", training, learning_rate, updates), make)
+
+    def evaluate(self, x, dy):
+        """Run the loss of the inference application."""
+        loss = self.application(self.said("absent", otherwise="False")).loss
+        return self.run({"loss": loss}, [], {self.x: x, self.dy: dy})
+
+    def predict(self, x, repeat):
+        """Run the inference application."""
+        output = self.application(self.said("absent", otherwise="False")).output
+        for _ in range(repeat):
+            seen = self.run({"output": output}, [], {self.x: x})
+        return seen
+
+    def variables(self):
+        """Return the layer's variables, looked up by name in its scope."""
+        with self.graph.as_default():
+            by_name = {variable.op.name: variable for variable in tf.global_variables()}
+        scoped = {name: by_name.get("bn/" + own) for name, own in VARIABLES.items()}
+        return {name: variable for name, variable in scoped.items() if variable is not None}
+
+    def observe(self):
+        """Return the state a user can see; before the first application there is none."""
+        if not self.initialized:
+            return {}
+        seen = self.session.run(self.variables())
+        with self.graph.as_default():
+            seen["trainable_parameters"] = np.int64(len(tf.trainable_variables()))
+        return seen
+
+
+SWITCH = "batch_norm has no mode to switch: each application is made for a mode."
+NOT_EXPRESSIBLE = {
+    "compile": "A TF1 graph has no compile step.",
+    "train_mode": SWITCH,
+    "eval_mode": SWITCH,
+    "set_trainable": "`trainable` is an argument of batch_norm; nothing changes it afterwards.",
+    "reset_statistics": "TF1 has no operation that puts the running statistics back.",
+}

@@ -1,0 +1,213 @@
+"""Keras 3's BatchNormalization on TensorFlow, driven the way Keras's own guides drive a layer."""
+
+import os
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # after the line above: TensorFlow reads its log level when it is imported
+import tensorflow as tf
+
+from adapters.answers import NotExpressible, framework_call, only, training_keyword
+
+RENAMED = {
+    "decay": "momentum",
+    "momentum_argument": "momentum",
+    "epsilon": "epsilon",
+    "center": "center",
+    "scale": "scale",
+    "trainable": "trainable",
+    "dtype": "dtype",
+}
+VARIABLES = {
+    "gamma": "gamma",
+    "beta": "beta",
+    "running_mean": "moving_mean",
+    "running_variance": "moving_variance",
+}
+# The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
+OTHERS = {"channels", "rank", "channel_axis"}
+
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def versions():
+    """Return the versions that decide the behaviour."""
+    return {"keras": keras.__version__, "tensorflow": tf.__version__}
+
+
+class WeightedSum(keras.losses.Loss):
+    """The sum of ``dy * output`` of each sample; Keras takes the mean over the samples."""
+
+    def call(self, dy, output):
+        """Return one number per sample, whatever the rank: Keras averages all it is given."""
+        return keras.ops.sum(dy * output, axis=list(range(1, len(output.shape))))
+
+
+class WithoutTraining(keras.Model):
+    """A model whose `call` knows nothing of `training`; it may pass a fixed one, `written`."""
+
+    def __init__(self, bn, written):
+        super().__init__()
+        self.bn = bn
+        self.written = written
+
+    def call(self, x):
+        """Apply the layer."""
+        return self.bn(x, **self.written)
+
+
+class Subclassed(WithoutTraining):
+    """A model whose `call` takes `training` and hands it on, unless a fixed one is `written`."""
+
+    def call(self, x, training=None):
+        """Apply the layer."""
+        return self.bn(x, **(self.written or {"training": training}))
+
+
+class Program:
+    """One layer and, once enclosed, the model around it."""
+
+    def __init__(self, layer):
+        only(set(RENAMED) | set(VARIABLES) | OTHERS, layer, "keras.layers.BatchNormalization")
+        self.layer = layer
+        self.shape = (None,) * (layer["rank"] - 1) + (layer["channels"],)
+        arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
+        with framework_call():
+            self.bn = keras.layers.BatchNormalization(**arguments)
+        self.model = None
+        self.ready_to_fit = False
+
+    def close(self):
+        """Forget Keras's global state, such as the counters of layer names."""
+        keras.utils.clear_session()
+
+    def build(self):
+        """Make the variables, unless a model has made them, and assign the initial values.
+
+        Assigned rather than initialized: Keras documents its `Constant` initializer for scalars.
+        """
+        if not self.bn.built:
+            with framework_call():
+                self.bn.build(self.shape)
+        for name, own in VARIABLES.items():
+            if name in self.layer:
+                getattr(self.bn, own).assign(self.layer[name])
+
+    def call(self, x, training, dy, mode, updates, repeat):
+        """Call the model, or the bare layer while there is none; gradients come from a tape.
+
+        Keras runs its updates in the call: a user who forgets them does what the documents ask.
+        """
+        if mode != "python":
+            raise NotExpressible("Keras 3 documents `training` as a Python boolean, not a tensor.")
+        if updates == "twice":
+            raise NotExpressible("Keras 3 has no deferred update operations to run twice.")
+        for _ in range(repeat):
+            seen = self.execute(tf.constant(x), dy, training_keyword(training))
+        return seen
+
+    def execute(self, x, dy, training):
+        """Call once and, where `dy` is given, ask the tape for the gradients of the sum."""
+        if dy is None:
+            return {"output": self.forward(x, training).numpy()}
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            output = self.forward(x, training)
+            loss = keras.ops.sum(dy * output)
+        variables = {"dgamma": self.bn.gamma, "dbeta": self.bn.beta}
+        sources = {name: variable for name, variable in variables.items() if variable is not None}
+        with framework_call():
+            gradients = tape.gradient(loss, dict(sources, dx=x))
+        seen = {name: value.numpy() for name, value in gradients.items() if value is not None}
+        return dict(seen, output=output.numpy())
+
+    def forward(self, x, training):
+        """Apply the model, or the bare layer while there is none."""
+        with framework_call():
+            return (self.model or self.bn)(x, **training)
+
+    def call_twice(self, first, second, training):
+        """Apply the shared layer in a functional model of two inputs, called once.
+
+        Keras documents shared layers so; the model, not the user, then orders the applications.
+        """
+        shared = self.model or self.bn
+        with framework_call():
+            inputs = [self.input(), self.input()]
+            siamese = keras.Model(inputs, [shared(each) for each in inputs])
+            outputs = siamese([first, second], **training_keyword(training))
+        return {"output": outputs[0].numpy(), "second_output": outputs[1].numpy()}
+
+    def input(self):
+        """Return the symbolic input of a functional model."""
+        return keras.Input(self.shape[1:], dtype=self.layer["dtype"])
+
+    def enclose(self, training, form):
+        """Make a model of the one layer, functional or as a subclass."""
+        written = training_keyword(training)
+        with framework_call():
+            if form == "functional":
+                inputs = self.input()
+                self.model = keras.Model(inputs, self.bn(inputs, **written))
+            else:
+                subclass = {"subclassed": Subclassed, "without-training": WithoutTraining}[form]
+                self.model = subclass(self.bn, written)
+
+    def compile(self, learning_rate):
+        """Compile with plain SGD; execution stays Keras's default, a graph without XLA on a CPU.
+
+        The loss gets the layer's dtype, because Keras computes losses in float32 otherwise.
+        """
+        with framework_call():
+            optimizer = keras.optimizers.SGD(learning_rate)
+            self.model.compile(optimizer, loss=WeightedSum(dtype=self.layer["dtype"]))
+        self.ready_to_fit = True
+
+    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
+        """Train with `fit`, compiling first where the user has not."""
+        if updates == "twice":
+            raise NotExpressible("Keras 3 has no deferred update operations to run twice.")
+        if not self.ready_to_fit:
+            self.compile(learning_rate)
+        size = batch_size or len(x)
+        with framework_call():
+            self.model.fit(x, dy, batch_size=size, epochs=epochs, shuffle=False, verbose=0)
+
+    def evaluate(self, x, dy):
+        """Evaluate the loss; a model never compiled needs at least the loss for that."""
+        with framework_call():
+            if not self.model.compiled:
+                self.model.compile(loss=WeightedSum(dtype=self.layer["dtype"]))
+            loss = self.model.evaluate(x, dy, batch_size=len(x), verbose=0)
+        return {"loss": np.array(loss, dtype=keras.config.floatx())}
+
+    def predict(self, x, repeat):
+        """Ask `predict` that many times."""
+        with framework_call():
+            for _ in range(repeat):
+                output = self.model.predict(x, batch_size=len(x), verbose=0)
+        return {"output": output}
+
+    def set_trainable(self, value, target):
+        """Assign `trainable` on the layer or the model."""
+        (self.bn if target == "layer" else self.model).trainable = value
+
+    def observe(self):
+        """Return the state a user can see; before the layer is built there is none."""
+        if not self.bn.built:
+            return {}
+        state = {name: getattr(self.bn, own) for name, own in VARIABLES.items()}
+        seen = {name: np.array(value) for name, value in state.items() if value is not None}
+        seen["trainable_parameters"] = np.int64(len(self.bn.trainable_variables))
+        return seen
+
+
+SWITCH = "Keras says the mode per call, with the argument `training`; a layer keeps no mode."
+NOT_EXPRESSIBLE = {
+    "train_mode": SWITCH,
+    "eval_mode": SWITCH,
+    "reset_statistics": "Keras has no method that resets a layer's running statistics.",
+}

@@ -1,0 +1,224 @@
+"""PyTorch's BatchNorm modules, driven the way PyTorch's own tutorials drive them."""
+
+import numpy as np
+import torch
+
+from adapters.answers import VALUES_OF_TRAINING, NotExpressible, framework_call, only
+
+MODULES = {
+    2: torch.nn.BatchNorm1d,
+    3: torch.nn.BatchNorm1d,
+    4: torch.nn.BatchNorm2d,
+    5: torch.nn.BatchNorm3d,
+}
+ARGUMENTS = {
+    "channels",
+    "rank",
+    "dtype",
+    "decay",
+    "momentum_argument",
+    "epsilon",
+    "center",
+    "scale",
+    "gamma",
+    "beta",
+    "running_mean",
+    "running_variance",
+    "track_running_statistics",
+    "channel_axis",
+}
+
+torch.set_num_threads(1)
+
+
+def versions():
+    """Return the versions that decide the behaviour."""
+    return {"torch": torch.__version__}
+
+
+def module_arguments(layer):
+    """Translate canonical constructor arguments to those of `torch.nn.BatchNorm*d`."""
+    arguments = {"dtype": getattr(torch, layer["dtype"])}
+    if "decay" in layer:
+        arguments["momentum"] = 1 - layer["decay"]
+    if "momentum_argument" in layer:
+        arguments["momentum"] = layer["momentum_argument"]
+    if "epsilon" in layer:
+        arguments["eps"] = layer["epsilon"]
+    if "track_running_statistics" in layer:
+        arguments["track_running_stats"] = layer["track_running_statistics"]
+    if layer.get("center", True) != layer.get("scale", True):
+        raise NotExpressible("PyTorch's `affine` switches gamma and beta only together.")
+    if "scale" in layer or "center" in layer:
+        arguments["affine"] = layer.get("scale", True)
+    return arguments
+
+
+class Program:
+    """One layer and, once enclosed, the model around it."""
+
+    def __init__(self, layer):
+        only(ARGUMENTS, layer, "torch.nn.BatchNorm")
+        self.layer = layer
+        self.canonical = layer.get("channel_axis", "last") == "last"
+        with framework_call():
+            self.bn = MODULES[layer["rank"]](layer["channels"], **module_arguments(layer))
+        self.model = None
+        self.built = False
+
+    def build(self):
+        """Give the variables their initial values; PyTorch makes them in the constructor."""
+        initial = {
+            "gamma": self.bn.weight,
+            "beta": self.bn.bias,
+            "running_mean": self.bn.running_mean,
+            "running_variance": self.bn.running_var,
+        }
+        self.built = True
+        with torch.no_grad():
+            for name, variable in initial.items():
+                if name in self.layer:
+                    variable.copy_(torch.from_numpy(self.layer[name]))
+
+    def tensor(self, x):
+        """Return canonical input as a tensor with the channels second."""
+        return torch.from_numpy(np.array(np.moveaxis(x, -1, 1) if self.canonical else x))
+
+    def array(self, tensor):
+        """Return a tensor of the input's shape as a canonical array."""
+        array = tensor.detach().numpy()
+        return np.moveaxis(array, 1, -1) if self.canonical else array
+
+    def forward(self, x):
+        """Apply the model, or the bare layer while there is none."""
+        with framework_call():
+            return (self.model or self.bn)(x)
+
+    def call(self, x, training, dy, mode, updates, repeat):
+        """Execute the module; ask for gradients with `backward` on the weighted sum."""
+        if mode != "python":
+            raise NotExpressible("PyTorch has no tensor that says which mode a module is in.")
+        if updates == "twice":
+            raise NotExpressible("PyTorch has no deferred update operations to run twice.")
+        self.switch(training)
+        for _ in range(repeat):
+            seen = self.execute(x, dy)
+        return seen
+
+    def switch(self, training):
+        """Say the mode the way PyTorch has it said: `train(mode)` before the call."""
+        if training != "absent":
+            with framework_call():
+                (self.model or self.bn).train(VALUES_OF_TRAINING[training])
+
+    def execute(self, x, dy):
+        """Run forward once and, where `dy` is given, backward."""
+        x = self.tensor(x).requires_grad_(dy is not None)
+        output = self.forward(x)
+        seen = {"output": self.array(output)}
+        if dy is None:
+            return seen
+        self.bn.zero_grad()
+        with framework_call():
+            output.backward(self.tensor(dy))
+        seen["dx"] = self.array(x.grad)
+        for name, parameter in (("dgamma", self.bn.weight), ("dbeta", self.bn.bias)):
+            if parameter is not None and parameter.grad is not None:
+                seen[name] = parameter.grad.numpy().copy()
+        return seen
+
+    def call_twice(self, first, second, training):
+        """Apply the one module to two inputs within one forward pass."""
+        self.switch(training)
+        outputs = [self.forward(self.tensor(x)) for x in (first, second)]
+        return {"output": self.array(outputs[0]), "second_output": self.array(outputs[1])}
+
+    def enclose(self, training):
+        """Put the module in a `Sequential`."""
+        if training != "absent":
+            raise NotExpressible("The mode cannot be written into a PyTorch model's forward pass.")
+        self.model = torch.nn.Sequential(self.bn)
+
+    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
+        """The training loop of the PyTorch tutorials."""
+        if updates == "twice":
+            raise NotExpressible("PyTorch has no deferred update operations to run twice.")
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.SGD(parameters, lr=learning_rate) if parameters else None
+        self.model.train()
+        size = batch_size or len(x)
+        for _ in range(epochs):
+            for start in range(0, len(x), size):
+                self.train_on(x[start : start + size], dy[start : start + size], optimizer)
+
+    def train_on(self, x, dy, optimizer):
+        """One training step; with every parameter frozen only the forward pass remains."""
+        output = self.forward(self.tensor(x))
+        if optimizer is None:
+            return
+        optimizer.zero_grad()
+        with framework_call():
+            ((output * self.tensor(dy)).sum() / len(x)).backward()
+            optimizer.step()
+
+    def evaluate(self, x, dy):
+        """Switch to evaluation mode and compute the loss without gradients."""
+        self.model.eval()
+        with torch.no_grad():
+            output = self.forward(self.tensor(x))
+            loss = (output * self.tensor(dy)).sum() / len(x)
+        return {"loss": loss.numpy()}
+
+    def predict(self, x, repeat):
+        """Switch to evaluation mode and run the model without gradients."""
+        self.model.eval()
+        with torch.no_grad():
+            for _ in range(repeat):
+                output = self.forward(self.tensor(x))
+        return {"output": self.array(output)}
+
+    def train_mode(self, target):
+        """`train()` on the layer or the model."""
+        self.named(target).train()
+
+    def eval_mode(self, target):
+        """`eval()` on the layer or the model."""
+        self.named(target).eval()
+
+    def set_trainable(self, value, target):
+        """`requires_grad_` on the layer or the model: what PyTorch calls freezing."""
+        self.named(target).requires_grad_(value)
+
+    def named(self, target):
+        """Return the module a step speaks of."""
+        return self.bn if target == "layer" else self.model
+
+    def reset_statistics(self):
+        """Use the module's own `reset_running_stats`."""
+        with framework_call():
+            self.bn.reset_running_stats()
+
+    def observe(self):
+        """Return the state a user can see."""
+        if not self.built:
+            return {}
+        state = {
+            "running_mean": self.bn.running_mean,
+            "running_variance": self.bn.running_var,
+            "updates_counted": self.bn.num_batches_tracked,
+            "gamma": self.bn.weight,
+            "beta": self.bn.bias,
+        }
+        seen = {
+            name: value.detach().numpy().copy()
+            for name, value in state.items()
+            if value is not None
+        }
+        trainable = [p for p in self.bn.parameters() if p.requires_grad]
+        seen["trainable_parameters"] = np.int64(len(trainable))
+        return seen
+
+
+NOT_EXPRESSIBLE = {
+    "compile": "PyTorch has no step that prepares a model for training.",
+}

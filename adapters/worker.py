@@ -1,0 +1,143 @@
+"""Runs inside a framework's environment: reads scenarios, answers with traces, as JSON lines.
+
+    python adapters/worker.py MODULE_OR_FILE
+
+The first line out is a header, then one answer per request, then a footer, so that the reader
+notices when something is missing. Whatever the framework prints goes to standard error.
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import sys
+import traceback
+
+
+def take_standard_streams():
+    """Return (requests, answers); from here on the framework's prints go to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    return requests, answers
+
+
+def put_root_last():
+    """Make this package importable without shadowing anything the framework imports."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    sys.path.append(os.path.dirname(here))
+
+
+def load_adapter(name):
+    """Import an adapter by dotted module name or by file path."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    specification = importlib.util.spec_from_file_location("adapter_under_test", name)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["adapter_under_test"] = module
+    sys.path.append(os.path.dirname(os.path.abspath(name)))
+    specification.loader.exec_module(module)
+    return module
+
+
+def method_name(step):
+    """Return the adapter's method for a step's name: `SetTrainable` is `set_trainable`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", step).lower()
+
+
+def perform(program, step, adapter):
+    """Perform one step and return what could be seen after it."""
+    from adapters.answers import NotExpressible
+    from adapters.wire import decode_arguments
+
+    arguments = decode_arguments(step)
+    name = method_name(arguments.pop("step"))
+    if not hasattr(program, name):
+        reasons = getattr(adapter, "NOT_EXPRESSIBLE", {})
+        raise NotExpressible(reasons.get(name, "The adapter has no step `{}`.".format(name)))
+    seen = dict(getattr(program, name)(**arguments) or {})
+    seen.update(program.observe())
+    return seen
+
+
+def run(adapter, scenario):
+    """Run one scenario and return its answer: a trace, or why there is none."""
+    from adapters.answers import NotExpressible, Refused
+    from adapters.wire import decode_arguments, encode_array
+
+    steps = []
+    program = None
+    try:
+        program = adapter.Program(decode_arguments(scenario["layer"]))
+        for step in scenario["steps"]:
+            seen = perform(program, step, adapter)
+            observed = {name: encode_array(value) for name, value in seen.items()}
+            steps.append({"step": step["step"], "observed": observed})
+    except NotExpressible as reason:
+        return {"not_expressible": str(reason)}
+    except Refused as refusal:
+        said = {"type": refusal.type, "message": refusal.message}
+        step = scenario["steps"][len(steps)]["step"]
+        steps.append({"step": step, "observed": {}, "refusal": said})
+    except Exception as error:
+        return {"adapter_error": described(error)}
+    finally:
+        close = getattr(program, "close", None)
+        if close is not None:
+            close()
+    return {"trace": steps}
+
+
+def described(error):
+    """Return an error as type, message and the innermost place it came from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = "{}:{}".format(os.path.basename(place[0]), place[1])
+    return {"type": type(error).__name__, "message": str(error), "where": where}
+
+
+def header(adapter, name):
+    """Return the first line: who answers, with exact versions."""
+    import numpy
+
+    versions = dict(adapter.versions())
+    versions["numpy"] = numpy.__version__
+    return {
+        "header": True,
+        "adapter": name,
+        "versions": versions,
+        "python": platform.python_version(),
+        "platform": "{}-{}".format(platform.system(), platform.machine()),
+    }
+
+
+def serve(requests, answers, name):
+    """Answer requests until told to stop or the requests end."""
+    from adapters.wire import SCHEMA, write_line
+
+    try:
+        adapter = load_adapter(name)
+        first = header(adapter, name)
+    except Exception as error:
+        write_line(answers, {"schema": SCHEMA, "header": True, "error": described(error)})
+        return
+    write_line(answers, dict(first, schema=SCHEMA))
+    answered = 0
+    for line in requests:
+        request = json.loads(line)
+        if request.get("command") == "stop":
+            break
+        answer = run(adapter, request["scenario"])
+        write_line(answers, dict(answer, id=request["id"]))
+        answered += 1
+    write_line(answers, {"footer": True, "answered": answered})
+
+
+if __name__ == "__main__":
+    streams = take_standard_streams()
+    put_root_last()
+    serve(streams[0], streams[1], sys.argv[1])

@@ -1,0 +1,3 @@
+"""How it is run: environments, workers, judging and the command line."""
+
+from __future__ import annotations

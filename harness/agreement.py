@@ -1,0 +1,236 @@
+"""Which implementations behave alike in a scenario, and which conventions separate the others.
+
+A verdict says whether an implementation does what it declares; someone porting a model asks
+whether two do the same. Two traces agree where every quantity both show differs by no more than the
+sum of their bounds, each grown along the oracle's own trajectory from the initial state.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from harness.judge import Refused, Seen, Trace, used
+from harness.verdict import Cell, shown
+from reference.axis import NOT_APPLICABLE, Value
+from reference.bounded import Bounded
+from reference.chosen import PAPER, Conventions, Unspecified
+from reference.conventions import REGISTRY
+from reference.oracle import Expected, Oracle
+from suites.vocabulary import Scenario
+
+PAPER_NAME = "paper"
+MOST_AXES_AT_ONCE = 3
+REFUSED = Refused("Refusal", "under these conventions")
+Trajectory = list[Expected]
+
+
+@dataclass(frozen=True)
+class Party:
+    """One that takes part in a comparison: an implementation's trace, or the paper's oracle."""
+
+    name: str
+    scenario: Scenario
+    trace: Trace
+    conventions: Conventions
+
+    @cached_property
+    def trajectory(self) -> Trajectory:
+        """Return what the oracle does under this party's conventions, with growing bounds."""
+        return trajectory(self.scenario, self.conventions)
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """Return the axes that trajectory consulted."""
+        chosen = Conventions(self.conventions.values)
+        trajectory(self.scenario, chosen)
+        return frozenset(chosen.read)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Why two parties differ: the axes whose change on the left makes it agree with the right."""
+
+    left: str
+    right: str
+    axes: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The groups of parties that behave alike in one scenario, largest first."""
+
+    scenario: Scenario
+    groups: tuple[tuple[str, ...], ...]
+    absent: dict[str, str]
+    separations: tuple[Separation, ...] = ()
+    odd_one_out: str | None = field(default=None)
+
+
+def trajectory(scenario: Scenario, conventions: Conventions) -> Trajectory:
+    """Return the oracle's own run from the initial state. Raises Unspecified."""
+    oracle = Oracle(scenario.layer, conventions)
+    state: dict[str, Bounded] = {}
+    steps: Trajectory = []
+    for step in scenario.steps:
+        expected = oracle.expect(step, state)
+        steps.append(expected)
+        if expected.refused:
+            break
+        state = expected.quantities
+    return steps
+
+
+def paper(scenario: Scenario) -> Party | None:
+    """Return the oracle under the paper's conventions; None where the paper leaves one open."""
+    try:
+        steps = trajectory(scenario, Conventions(PAPER.values))
+    except Unspecified:
+        return None
+    trace = [Seen({name: q.value for name, q in step.quantities.items()}) for step in steps]
+    return Party(PAPER_NAME, scenario, tuple(trace), PAPER)
+
+
+def party_of(cell: Cell) -> Party | None:
+    """Return an implementation's part in a comparison; None where it has no trace to compare."""
+    if not cell.trace or cell.conventions is None:
+        return None
+    return Party(cell.implementation, cell.scenario, cell.trace, cell.conventions)
+
+
+def compare(cells: Sequence[Cell]) -> Agreement:
+    """Return the agreement of one scenario's cells, `paper` included where it can answer."""
+    scenario = cells[0].scenario
+    absent = {cell.implementation: cell.reason for cell in cells if party_of(cell) is None}
+    parties = [party for cell in cells if (party := party_of(cell)) is not None]
+    if parties and (theory := paper(scenario)) is not None:
+        parties.append(theory)
+    groups = grouped(parties)
+    return Agreement(
+        scenario,
+        tuple(tuple(party.name for party in group) for group in groups),
+        absent,
+        tuple(separations(groups)),
+        odd(groups),
+    )
+
+
+def odd(groups: list[list[Party]]) -> str | None:
+    """Return the one party that stands alone against a group of several."""
+    if len(groups) == 2 and len(groups[0]) > 1 and len(groups[1]) == 1:
+        return groups[1][0].name
+    return None
+
+
+def grouped(parties: list[Party]) -> list[list[Party]]:
+    """Partition the parties: each joins the first group all of whose members it agrees with."""
+    groups: list[list[Party]] = []
+    for party in parties:
+        for group in groups:
+            if all(alike(party, other) for other in group):
+                group.append(party)
+                break
+        else:
+            groups.append([party])
+    return sorted(groups, key=len, reverse=True)
+
+
+def alike(left: Party, right: Party) -> bool:
+    """Tell whether two traces agree within the sum of their bounds."""
+    return matches(left.trace, left.trajectory, right.trace, right.trajectory)
+
+
+def matches(
+    left: Trace, left_bounds: Trajectory, right: Trace, right_bounds: Trajectory
+) -> bool:
+    """Tell whether two traces agree, given the trajectories that bound them."""
+    if len(left) != len(right):
+        return False
+    for index, (one, other) in enumerate(zip(left, right, strict=True)):
+        if (one.refusal is None) != (other.refusal is None):
+            return False
+        for name in set(one.observed) & set(other.observed):
+            slack = bound_at(left_bounds, index, name) + bound_at(right_bounds, index, name)
+            value = np.asarray(one.observed[name], dtype=np.float64)
+            if value.shape != other.observed[name].shape:
+                return False
+            near = Bounded(value, np.broadcast_to(slack, value.shape))
+            if value.size and used(near, np.asarray(other.observed[name], np.float64))[1].max() > 1:
+                return False
+    return True
+
+
+def bound_at(steps: Trajectory, index: int, name: str) -> np.ndarray:
+    """Return the bound of a quantity after a step; zero where the oracle does not expect it."""
+    if index < len(steps) and name in steps[index].quantities:
+        return steps[index].quantities[name].bound
+    return np.zeros(())
+
+
+def separations(groups: list[list[Party]]) -> Iterator[Separation]:
+    """Yield, for every two groups, what separates their first members that can be explained."""
+    for one, other in itertools.combinations(groups, 2):
+        yield separation(representative(one), representative(other))
+
+
+def representative(group: list[Party]) -> Party:
+    """Return a group's first implementation; the paper only where it stands alone."""
+    return next((party for party in group if party.name != PAPER_NAME), group[0])
+
+
+def separation(left: Party, right: Party) -> Separation:
+    """Return the fewest axes whose change on the left makes it agree with the right."""
+    for axes in candidate_sets(left, right):
+        change = {axis: right.conventions.values[axis] for axis in axes}
+        if would_match(left, right, change):
+            return Separation(left.name, right.name, axes, sentence(left, right, axes))
+    text = f"No declared convention explains how {left.name} and {right.name} differ here."
+    return Separation(left.name, right.name, (), text)
+
+
+def candidate_sets(left: Party, right: Party) -> Iterator[tuple[str, ...]]:
+    """Yield sets of axes, fewest first, on which two parties declare different values."""
+    differing = [
+        axis
+        for axis in REGISTRY
+        if axis in left.read | right.read
+        and stated(left, axis) is not None
+        and stated(right, axis) is not None
+        and stated(left, axis) != stated(right, axis)
+    ]
+    for size in range(1, MOST_AXES_AT_ONCE + 1):
+        yield from itertools.combinations(differing, size)
+
+
+def stated(party: Party, axis: str) -> Value | None:
+    """Return a party's value for an axis; None where it has none."""
+    value = party.conventions.values.get(axis, NOT_APPLICABLE)
+    return None if value == NOT_APPLICABLE else value
+
+
+def would_match(left: Party, right: Party, change: dict[str, Value]) -> bool:
+    """Tell whether the left's oracle with some conventions changed agrees with the right."""
+    try:
+        steps = trajectory(left.scenario, left.conventions.replace(change))
+    except (Unspecified, ZeroDivisionError, KeyError):
+        return False
+    trace = [
+        Seen({n: q.value for n, q in step.quantities.items()}, REFUSED if step.refused else None)
+        for step in steps
+    ]
+    return matches(tuple(trace), steps, right.trace, right.trajectory)
+
+
+def sentence(left: Party, right: Party, axes: tuple[str, ...]) -> str:
+    """Return what separates two parties, in words."""
+    parts = (
+        f"{axis} ({left.name}: {shown(left.conventions.values[axis])}, "
+        f"{right.name}: {shown(right.conventions.values[axis])})"
+        for axis in axes
+    )
+    return "They differ by " + " and ".join(parts) + "."

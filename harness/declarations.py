@@ -1,0 +1,132 @@
+"""What an implementation is declared to do: one value per convention and context, with citations.
+
+Declarations live in ``adapters/declared/NAME.toml`` as a list of tables::
+
+    [[convention]]
+    axis = "running-variance-factor"
+    value = "n/(n-1)"
+    when = { rank = [2, 4], fused = ["absent", "true"] }
+    cite = ["https://…"]
+
+`when` may name rank, fused, dtype, layout, execution, device and version, never a scenario.
+An axis the implementation has no occasion to choose on has ``value = "not applicable"`` and `why`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.complaint import Complaint
+from reference.axis import NOT_APPLICABLE, Value
+from reference.chosen import Conventions, admit
+from reference.conventions import REGISTRY
+from suites.vocabulary import ABSENT, Layer
+
+CONTEXT: dict[str, tuple[Any, ...]] = {
+    "rank": (2, 3, 4, 5),
+    "fused": ("absent", "true", "false"),
+    "dtype": ("float32", "float64"),
+    "layout": ("last", "default"),
+    "execution": ("eager", "graph"),
+    "device": ("cpu",),
+}
+FREE = ("version",)
+Context = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One declared value: where it holds (`when`), and what says so (`cite`, or `why` not).
+
+    `note` tells a reader what else to know, such as documentation that says otherwise.
+    """
+
+    axis: str
+    value: Value
+    when: Mapping[str, tuple[Any, ...]]
+    cite: tuple[str, ...]
+    why: str | None = None
+    note: str | None = None
+
+    def holds(self, context: Context) -> bool:
+        """Tell whether this declaration speaks of a context."""
+        return all(context.get(key) in admitted for key, admitted in self.when.items())
+
+
+def load(path: Path) -> tuple[Declaration, ...]:
+    """Return the declarations of a file.
+
+    Raises Complaint for a file that cannot be read, is not TOML, or says something inadmissible,
+    and for overlaps between declarations of one axis.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("convention", [])
+    except OSError as error:
+        raise Complaint(f"The declarations {path} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Complaint(f"The declarations {path} are not valid TOML: {error}.") from error
+    declared = tuple(parsed(entry, path) for entry in entries)
+    for context in contexts():
+        at(declared, context)
+    return declared
+
+
+def parsed(entry: dict[str, Any], path: Path) -> Declaration:
+    """Return one declaration. Raises Complaint naming the file and the fault."""
+    axis = entry.get("axis", "")
+    try:
+        admit(axis, entry["value"])
+    except (KeyError, ValueError) as error:
+        raise Complaint(f"{path.name}: {error.args[0]}.") from error
+    when = {key: tuple(values) for key, values in entry.get("when", {}).items()}
+    if unknown := set(when) - set(CONTEXT) - set(FREE):
+        raise Complaint(f"{path.name}: {axis} depends on {sorted(unknown)[0]!r}, unknown here.")
+    cite, why = tuple(entry.get("cite", ())), entry.get("why")
+    if not cite and not (entry["value"] == NOT_APPLICABLE and why):
+        raise Complaint(f"{path.name}: {axis} is declared without a citation.")
+    return Declaration(axis, entry["value"], when, cite, why, entry.get("note"))
+
+
+def contexts() -> Iterator[dict[str, Any]]:
+    """Yield every combination of context values that a scenario can have."""
+    for values in itertools.product(*CONTEXT.values()):
+        yield dict(zip(CONTEXT, values, strict=True))
+
+
+def at(declared: Sequence[Declaration], context: Context) -> Conventions:
+    """Return the conventions in force in a context. Raises Complaint where two declare one axis."""
+    values: dict[str, Value] = {}
+    for declaration in declared:
+        if not declaration.holds(context):
+            continue
+        if declaration.axis in values:
+            raise Complaint(f"{declaration.axis} is declared twice for {dict(context)}.")
+        values[declaration.axis] = declaration.value
+    return Conventions(values)
+
+
+def gaps(declared: Sequence[Declaration]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the axes, each with a context, about which the declarations say nothing."""
+    found = {}
+    for context in contexts():
+        for axis in set(REGISTRY) - set(at(declared, context).values):
+            found.setdefault(axis, context)
+    return sorted(found.items())
+
+
+def context_of(layer: Layer, execution: str, device: str) -> dict[str, Any]:
+    """Return the context a scenario's layer puts an implementation in."""
+    fused = "absent" if layer.fused is ABSENT else str(layer.fused).lower()
+    return {
+        "rank": layer.rank,
+        "fused": fused,
+        "dtype": layer.dtype,
+        "layout": layer.channel_axis,
+        "execution": execution,
+        "device": device,
+    }

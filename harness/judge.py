@@ -1,0 +1,180 @@
+"""Holds what an implementation showed against what the oracle expects, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reference.bounded import Bounded, exact
+from reference.chosen import Conventions, Unspecified
+from reference.oracle import Expected, Oracle
+from suites.vocabulary import Scenario, Step
+
+STATE = ("gamma", "beta", "running_mean", "running_variance", "updates_counted")
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An exception the framework raised: its type's name and its message."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was observed after one step: arrays by quantity, or the framework's refusal."""
+
+    observed: Mapping[str, Array]
+    refusal: Refused | None = None
+
+
+Trace = Sequence[Seen]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One quantity after one step, expected against observed.
+
+    `error` and `bound` are those of the element at `index`, where the error takes up the greatest
+    part (`fraction`) of its bound. `observed` is None for a quantity that is missing, `expected`
+    None for one that should not be there; `note` says so in words.
+    """
+
+    quantity: str
+    expected: Array | None
+    observed: Array | None
+    error: float
+    bound: float
+    fraction: float
+    index: tuple[int, ...]
+    agrees: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class StepJudgement:
+    """One step: its checks, or how refusing went. `refusal_expected` is the oracle's view."""
+
+    step: Step
+    checks: tuple[Check, ...]
+    refusal: Refused | None
+    refusal_expected: bool
+    performed: bool = True
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether implementation and oracle tell the same story about this step."""
+        if not self.performed or (self.refusal is not None) != self.refusal_expected:
+            return False
+        return all(check.agrees for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A whole trace against the oracle; `read` are the axes the oracle consulted."""
+
+    steps: tuple[StepJudgement, ...]
+    read: frozenset[str]
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether every step agrees."""
+        return all(step.agrees for step in self.steps)
+
+    @property
+    def first_disagreement(self) -> tuple[int, StepJudgement] | None:
+        """Return the first step that disagrees, with its index."""
+        return next(((i, s) for i, s in enumerate(self.steps) if not s.agrees), None)
+
+
+def judge(scenario: Scenario, conventions: Conventions, trace: Trace) -> Judgement:
+    """Judge each step from the state observed before it.
+
+    Raises reference.chosen.Unspecified where the scenario needs a convention left open.
+    """
+    chosen = Conventions(conventions.values)
+    oracle = Oracle(scenario.layer, chosen)
+    state: dict[str, Bounded] = {}
+    steps = []
+    for index, step in enumerate(scenario.steps):
+        expected = oracle.expect(step, state)
+        if index >= len(trace):
+            steps.append(StepJudgement(step, (), None, expected.refused, performed=False))
+            break
+        seen = trace[index]
+        steps.append(judge_step(step, expected, seen))
+        if seen.refusal is not None or expected.refused:
+            break
+        missing = [check for check in steps[-1].checks if check.observed is None]
+        if missing:
+            break
+        state = {name: exact(seen.observed[name]) for name in STATE if name in seen.observed}
+    return Judgement(tuple(steps), frozenset(chosen.read))
+
+
+def agrees(scenario: Scenario, conventions: Conventions, trace: Trace) -> bool:
+    """Tell whether a trace is what these conventions produce; False where they are silent."""
+    try:
+        return judge(scenario, conventions, trace).agrees
+    except (Unspecified, ZeroDivisionError, KeyError):
+        return False
+
+
+def judge_step(step: Step, expected: Expected, seen: Seen) -> StepJudgement:
+    """Compare everything expected and everything observed after one step."""
+    if seen.refusal is not None or expected.refused:
+        return StepJudgement(step, (), seen.refusal, expected.refused)
+    outcomes = [checks(outcome, seen) for outcome in (expected.quantities, *expected.others)]
+    nearest = min(outcomes, key=lambda found: max((c.fraction for c in found), default=0.0))
+    return StepJudgement(step, nearest, None, refusal_expected=False)
+
+
+def checks(quantities: Mapping[str, Bounded], seen: Seen) -> tuple[Check, ...]:
+    """Compare one admissible outcome with everything observed."""
+    names = list(quantities) + [name for name in seen.observed if name not in quantities]
+    return tuple(check(n, quantities.get(n), seen.observed.get(n)) for n in names)
+
+
+def check(quantity: str, expected: Bounded | None, observed: Array | None) -> Check:
+    """Compare one quantity with its bound, element by element."""
+    wanted = None if expected is None else expected.value
+    if expected is None or observed is None:
+        note = "should not exist" if expected is None else "is missing"
+        return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
+    if observed.shape != expected.value.shape:
+        note = f"has shape {observed.shape} instead of {expected.value.shape}"
+        return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
+    if observed.size == 0:
+        return Check(quantity, wanted, observed, 0.0, 0.0, 0.0, (), True)
+    error, fraction = used(expected, np.asarray(observed, dtype=np.float64))
+    worst = tuple(int(i) for i in np.unravel_index(np.argmax(fraction), fraction.shape))
+    return Check(
+        quantity,
+        wanted,
+        observed,
+        float(error[worst]),
+        float(expected.bound[worst]),
+        float(fraction[worst]),
+        worst,
+        bool(fraction[worst] <= 1),
+    )
+
+
+def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
+    """Return the absolute error and the part of the bound it takes up, element by element.
+
+    NaN agrees with NaN and an infinity with itself; otherwise neither agrees with anything.
+    """
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        error = np.abs(observed - expected.value)
+        same = (observed == expected.value) | (np.isnan(observed) & np.isnan(expected.value))
+        error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+        fraction = np.where(error == 0, 0.0, error / expected.bound)
+    wild = ~np.isfinite(error)
+    return error, np.where(wild, np.inf, np.where(np.isnan(fraction), np.inf, fraction))

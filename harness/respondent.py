@@ -1,0 +1,129 @@
+"""One implementation answering scenarios: its worker is started once and replaced when it dies."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters.wire import decode_array
+from harness.environments import Unavailable, environment_python
+from harness.implementations import THIS, Implementation
+from harness.judge import Refused, Seen, Trace
+from harness.workers import SECONDS_TO_ANSWER, Command, Worker, WorkerFailure, first_line
+from suites.vocabulary import Scenario
+
+Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of asking one scenario: traces, one per repeat, or a verdict and its reason."""
+
+    traces: tuple[Trace, ...] = ()
+    verdict: str | None = None
+    reason: str = ""
+
+
+class Respondent:
+    """Answers scenarios in a worker. Use as a context manager.
+
+    Raises harness.environments.Unavailable on entering when there is no environment.
+    """
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        progress: Progress = silent,
+        seconds_to_answer: float = SECONDS_TO_ANSWER,
+    ) -> None:
+        self.implementation = implementation
+        self.seconds_to_answer = seconds_to_answer
+        self.command = command_of(implementation, progress)
+        self.worker: Worker | None = None
+        self.header: dict[str, Any] = {}
+        self.started = 0
+
+    def __enter__(self) -> Respondent:
+        """Return the respondent; its worker starts with the first question."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the worker."""
+        self.replace()
+
+    def replace(self) -> None:
+        """Stop the worker; the next question starts another."""
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            worker.stop()
+
+    def start(self) -> Worker:
+        """Return the running worker, starting one where there is none."""
+        if self.worker is None:
+            self.started += 1
+            self.worker = Worker(self.command, self.seconds_to_answer)
+            self.header = self.worker.header
+        return self.worker
+
+    def answer(self, scenario: Scenario) -> Answer:
+        """Return the answer to a scenario; one that kills the worker is asked once more, alone."""
+        try:
+            return self.ask(scenario)
+        except WorkerFailure as failure:
+            self.replace()
+            if self.started > 1 and not self.header:
+                return Answer(verdict=failure.kind, reason=str(failure))
+        try:
+            answer = self.ask(scenario)
+        except WorkerFailure as failure:
+            answer = Answer(verdict=failure.kind, reason=str(failure))
+        self.replace()
+        return answer
+
+    def ask(self, scenario: Scenario) -> Answer:
+        """Ask as often as the scenario wants. Raises WorkerFailure when the worker fails."""
+        traces = []
+        for _ in range(scenario.repeats):
+            answer = parsed(self.start().ask(scenario))
+            if answer.verdict is not None:
+                return answer
+            traces.extend(answer.traces)
+        return Answer(tuple(traces))
+
+
+def command_of(implementation: Implementation, progress: Progress) -> Command:
+    """Return how to start a worker; makes the isolated environment where one is needed."""
+    if implementation.environment == THIS:
+        return Command(Path(sys.executable), implementation.adapter, implementation.variables)
+    if obstacle := implementation.obstacle():
+        raise Unavailable(obstacle)
+    python = environment_python(implementation.environment, implementation.python, progress)
+    return Command(python, implementation.adapter, implementation.variables, isolated=True)
+
+
+def parsed(answer: dict[str, Any]) -> Answer:
+    """Return what a worker's message says."""
+    if reason := answer.get("not_expressible"):
+        return Answer(verdict="not expressible", reason=str(reason))
+    if error := answer.get("adapter_error"):
+        said = f"{error.get('type')} at {error.get('where')}: {first_line(error.get('message'))}"
+        return Answer(verdict="adapter error", reason=f"The adapter itself failed: {said}.")
+    try:
+        return Answer((tuple(seen(step) for step in answer["trace"]),))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"The worker's trace cannot be read: {first_line(error)}."
+        return Answer(verdict="adapter error", reason=reason)
+
+
+def seen(step: dict[str, Any]) -> Seen:
+    """Return what was observed after one step of a trace. Raises ValueError and its like."""
+    observed = {name: decode_array(array) for name, array in step["observed"].items()}
+    refusal = step.get("refusal")
+    return Seen(observed, Refused(refusal["type"], refusal["message"]) if refusal else None)

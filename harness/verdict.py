@@ -1,0 +1,171 @@
+"""From answers to verdicts: what happened, whether it was expected, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.judge import Check, Judgement, StepJudgement, Trace, agrees, judge
+from harness.respondent import Answer
+from harness.workers import first_line
+from harness.words import quantity_in_words, step_in_words
+from reference.axis import Value
+from reference.chosen import Conventions, Unspecified
+from reference.conventions import axis_named
+from suites.vocabulary import Scenario
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One change of convention under which the oracle would agree with the whole trace."""
+
+    axis: str
+    declared: Value
+    would_agree: Value
+
+    @property
+    def sentence(self) -> str:
+        """Return the explanation as a sentence."""
+        return (
+            f"The oracle would agree if {self.axis} were {shown(self.would_agree)} "
+            f"instead of {shown(self.declared)}."
+        )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The verdict on one implementation and one scenario, with all that led to it."""
+
+    implementation: str
+    scenario: Scenario
+    verdict: str
+    reason: str
+    judgement: Judgement | None = None
+    explanations: tuple[Explanation, ...] = ()
+    trace: Trace = ()
+    conventions: Conventions | None = None
+
+
+def verdict_on(
+    implementation: str, scenario: Scenario, conventions: Conventions, answer: Answer
+) -> Cell:
+    """Return the verdict on an answer under the declared conventions."""
+    cell = Cell(implementation, scenario, "", "", conventions=conventions)
+    if answer.verdict is not None:
+        return replace(cell, verdict=answer.verdict, reason=answer.reason)
+    try:
+        judgements = [judge(scenario, conventions, trace) for trace in answer.traces]
+    except Unspecified as missing:
+        reason = f"The declaration says nothing about {missing.axis}, which this scenario needs."
+        return replace(cell, verdict="adapter error", reason=reason)
+    at = next((i for i, found in enumerate(judgements) if not found.agrees), 0)
+    cell = replace(cell, judgement=judgements[at], trace=answer.traces[at])
+    if judgements[at].agrees:
+        return settled(cell)
+    if len({found.agrees for found in judgements}) > 1:
+        reason = "Repeating the same program gave different answers, not all of them right."
+        return replace(cell, verdict="unstable", reason=reason)
+    return disagreed(cell, judgements[at], conventions)
+
+
+def settled(cell: Cell) -> Cell:
+    """Return `conforms`, or `undetermined` where the bounds cannot carry that."""
+    assert cell.judgement is not None
+    for step in cell.judgement.steps:
+        for check in step.checks:
+            if not np.isfinite(check.bound) or wider_than_itself(check):
+                name = quantity_in_words(check.quantity)
+                reason = f"Rounding alone could make the {name} anything of its own size."
+                return replace(cell, verdict="undetermined", reason=reason)
+    for axis in cell.scenario.settles:
+        if not refutes_a_rival(cell, axis):
+            reason = f"The bounds are too wide to tell the values of {axis} apart here."
+            return replace(cell, verdict="undetermined", reason=reason)
+    return replace(cell, verdict="conforms", reason="Every step agrees with the oracle.")
+
+
+def wider_than_itself(check: Check) -> bool:
+    """Tell whether the bound exceeds the greatest expected value of a quantity not all zero."""
+    if check.expected is None or not check.expected.size or check.bound == 0:
+        return False
+    size = float(np.max(np.abs(check.expected)))
+    return size > 0 and check.bound >= size
+
+
+def refutes_a_rival(cell: Cell, axis: str) -> bool:
+    """Tell whether some other value of an axis would not agree; true where it is not consulted."""
+    assert cell.judgement is not None and cell.conventions is not None
+    if axis not in cell.judgement.read:
+        return True
+    return not all(
+        agrees(cell.scenario, cell.conventions.replace({axis: rival}), cell.trace)
+        for rival in rivals(cell.conventions, axis)
+    )
+
+
+def rivals(conventions: Conventions, axis: str) -> Iterator[Value]:
+    """Yield the other known values of an axis."""
+    return (value for value in axis_named(axis).values if value != conventions.values.get(axis))
+
+
+def disagreed(cell: Cell, judgement: Judgement, conventions: Conventions) -> Cell:
+    """Return the verdict on a trace that does not agree, with every explanation."""
+    assert judgement.first_disagreement is not None
+    index, step = judgement.first_disagreement
+    verdict = "differs"
+    if step.performed and (step.refusal is not None) != step.refusal_expected:
+        verdict = "refused" if step.refusal is not None else "should have refused"
+    return replace(
+        cell,
+        verdict=verdict,
+        reason=reason_of(index, step),
+        explanations=tuple(explanations(cell.scenario, conventions, cell.trace, judgement.read)),
+    )
+
+
+def explanations(
+    scenario: Scenario, conventions: Conventions, trace: Trace, read: frozenset[str]
+) -> Iterator[Explanation]:
+    """Yield every single change of a consulted convention that makes the oracle agree."""
+    for axis in sorted(read):
+        for rival in rivals(conventions, axis):
+            if agrees(scenario, conventions.replace({axis: rival}), trace):
+                yield Explanation(axis, conventions.values[axis], rival)
+
+
+def reason_of(index: int, step: StepJudgement) -> str:
+    """Return what disagreed first, in one sentence."""
+    where = f"Step {index + 1} ({step_in_words(step.step)})"
+    if not step.performed:
+        return f"{where} was not performed: the trace ends before it."
+    if step.refusal is not None:
+        said = first_line(step.refusal.message)
+        return f"{where} raised {step.refusal.type}: {said}."
+    if step.refusal_expected:
+        return f"{where} was answered, though it should have raised an error."
+    worst = max((c for c in step.checks if not c.agrees), key=lambda check: check.fraction)
+    return f"{where}: {check_in_words(worst)}"
+
+
+def check_in_words(check: Check) -> str:
+    """Return what is wrong with one quantity, as the end of a sentence."""
+    name = quantity_in_words(check.quantity)
+    if check.note:
+        return f"the {name} {check.note}."
+    assert check.expected is not None and check.observed is not None
+    at = check.index
+    place = f" at index {list(at)}" if at else ""
+    expected, observed = float(check.expected[at]), float(check.observed[at])
+    return (
+        f"the {name}{place} is {observed:.9g}, but {expected:.9g} is expected; "
+        f"the error {check.error:.3g} exceeds the rounding bound {check.bound:.3g}."
+    )
+
+
+def shown(value: Value) -> str:
+    """Return a convention's value as it is written in a sentence."""
+    return f"‘{value}’" if isinstance(value, str) else f"{value:g}"
+
+

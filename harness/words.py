@@ -1,0 +1,137 @@
+"""Scenarios in plain English, for reports and messages."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from suites import vocabulary as say
+from suites.vocabulary import ABSENT, Layer, Scenario, Step, Tensor, Training
+
+QUANTITIES = {
+    "output": "output",
+    "second_output": "output of the second application",
+    "loss": "loss",
+    "dx": "gradient to the input",
+    "dgamma": "gradient to gamma",
+    "dbeta": "gradient to beta",
+    "gamma": "gamma",
+    "beta": "beta",
+    "running_mean": "running mean",
+    "running_variance": "running variance",
+    "updates_counted": "count of updates",
+    "trainable_parameters": "number of trainable parameters",
+}
+LAYER = {
+    "decay": "weight kept on the old running value",
+    "momentum_argument": "momentum argument, handed over as it is",
+    "updates_in_place": "updates in place (updates_collections=None)",
+    "track_running_statistics": "tracks running statistics",
+    "zero_debias": "zero-debiasing asked for",
+    "channel_axis": "channel axis",
+    "rank": "rank of the input",
+}
+UPDATES = {
+    "documented": "",
+    "forgotten": ", doing nothing about deferred updates",
+    "twice": ", running deferred updates twice",
+}
+
+
+def quantity_in_words(quantity: str) -> str:
+    """Return the field's term for an observed quantity."""
+    return QUANTITIES.get(quantity, quantity)
+
+
+def layer_in_words(layer: Layer) -> list[str]:
+    """Return the layer's written arguments, one line each."""
+    lines = []
+    for field in fields(layer):
+        value = getattr(layer, field.name)
+        if value is ABSENT or (field.name == "channel_axis" and value == "last"):
+            continue
+        name = LAYER.get(field.name, field.name.replace("_", " "))
+        lines.append(f"{name}: {value_in_words(value)}")
+    return lines
+
+
+def value_in_words(value: object) -> str:
+    """Return one argument's value."""
+    if isinstance(value, Tensor):
+        return "(" + ", ".join(f"{number:g}" for number in value.values) + ")"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def scenario_in_words(scenario: Scenario) -> list[str]:
+    """Return the steps, numbered."""
+    return [f"{i + 1}. {step_in_words(step)}" for i, step in enumerate(scenario.steps)]
+
+
+def shape_in_words(tensor: Tensor) -> str:
+    """Return a tensor's shape."""
+    return "×".join(str(size) for size in tensor.shape)
+
+
+def mode_in_words(training: Training) -> str:
+    """Return how the mode is said."""
+    return "without saying the mode" if training is Training.ABSENT else f"training={training.value}"
+
+
+def call_in_words(step: say.Call) -> str:
+    """Return a `Call` in words."""
+    mode = mode_in_words(step.training)
+    if step.mode == "fed":
+        mode = f"the mode fed as a tensor holding {step.training.value}"
+    elif step.mode == "is-true-test":
+        mode = f"a tensor holding {step.training.value} that the model tests with ‘is True’"
+    times = f" {step.repeat} times" if step.repeat > 1 else ""
+    gradients = ", asking for gradients" if step.dy is not None else ""
+    shape = shape_in_words(step.x)
+    return f"call on {shape} values{times}, {mode}{gradients}{UPDATES[step.updates]}"
+
+
+def enclose_in_words(step: say.Enclose) -> str:
+    """Return an `Enclose` in words."""
+    form = {
+        "functional": "a model composed of layers",
+        "subclassed": "a model class whose forward pass takes `training`",
+        "without-training": "a model class whose forward pass takes no `training`",
+    }[step.form]
+    inside = ""
+    if step.training is not Training.ABSENT:
+        inside = f" and passes training={step.training.value} to it explicitly"
+    return f"put the layer in {form}{inside}"
+
+
+def step_in_words(step: Step) -> str:
+    """Return what one step does."""
+    match step:
+        case say.Build():
+            return "create the layer's variables"
+        case say.Call():
+            return call_in_words(step)
+        case say.CallTwice():
+            return f"apply the layer to two inputs in one execution, {mode_in_words(step.training)}"
+        case say.Enclose():
+            return enclose_in_words(step)
+        case say.Compile():
+            return "compile the model"
+        case say.Fit():
+            size = step.batch_size or step.x.shape[0]
+            epochs = f" for {step.epochs} epochs" if step.epochs > 1 else ""
+            shape = shape_in_words(step.x)
+            return f"train on {shape} values in batches of {size}{epochs}{UPDATES[step.updates]}"
+        case say.Evaluate():
+            return f"evaluate on {shape_in_words(step.x)} values"
+        case say.Predict():
+            times = f" {step.repeat} times" if step.repeat > 1 else ""
+            return f"predict on {shape_in_words(step.x)} values{times}"
+        case say.TrainMode():
+            return f"switch the {step.target} to training mode"
+        case say.EvalMode():
+            return f"switch the {step.target} to evaluation mode"
+        case say.SetTrainable():
+            return f"{'unfreeze' if step.value else 'freeze'} the {step.target}"
+        case say.ResetStatistics():
+            return "reset the running statistics"

@@ -1,0 +1,1 @@
+"""What BatchNorm is: clauses, conventions, mathematics, error bounds and the oracle."""

@@ -1,0 +1,65 @@
+"""One value for every convention an execution reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reference.axis import NOT_APPLICABLE, Value
+from reference.conventions import REGISTRY, axis_named
+
+
+class Unspecified(Exception):
+    """An execution needs a convention that was left open; `axis` is its id."""
+
+    def __init__(self, axis: str) -> None:
+        super().__init__(f"nothing is said about {axis!r}")
+        self.axis = axis
+
+
+class Conventions:
+    """Chosen values by axis id; remembers which axes were read.
+
+    Raises KeyError for an unknown axis and ValueError for a value the axis does not admit.
+    """
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        for axis, value in values.items():
+            admit(axis, value)
+        self.values = dict(values)
+        self.read: set[str] = set()
+
+    def __getitem__(self, axis: str) -> Value:
+        """Return the value of an axis. Raises Unspecified where there is none."""
+        axis_named(axis)
+        self.read.add(axis)
+        value = self.values.get(axis, NOT_APPLICABLE)
+        if value == NOT_APPLICABLE:
+            raise Unspecified(axis)
+        return value
+
+    def number(self, axis: str) -> float:
+        """Return the value of a number axis."""
+        return float(self[axis])
+
+    def replace(self, change: Mapping[str, Value]) -> Conventions:
+        """Return a copy with some axes changed."""
+        return Conventions({**self.values, **change})
+
+
+def admit(axis: str, value: Value) -> None:
+    """Raise ValueError unless the axis admits the value."""
+    entry = axis_named(axis)
+    if value == NOT_APPLICABLE:
+        return
+    if entry.kind == "number":
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ValueError(f"{axis} takes a number, not {value!r}")
+    elif value not in entry.values:
+        admitted = ", ".join(repr(known) for known in entry.values)
+        raise ValueError(f"{axis} has no value {value!r}; it admits {admitted}")
+
+
+PAPER = Conventions(
+    {axis.id: axis.paper for axis in REGISTRY.values() if axis.paper is not None}
+)
+"""The conventions of Ioffe & Szegedy (2015); what the paper leaves open is left open."""

@@ -1,0 +1,166 @@
+"""What a program of steps has switched so far: modes, freezing, compiling.
+
+This is bookkeeping, not arithmetic: from the steps of a scenario and the conventions it answers
+in which mode an execution runs and whether parameters and running statistics may move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reference.chosen import Conventions
+from suites.vocabulary import ABSENT, Enclose, Layer, Mode, Target, Training
+
+Run = Literal["training", "inference"]
+
+
+class Refusal(Exception):
+    """Under the conventions in force, the implementation refuses this step."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of the layer: its mode and what it may move."""
+
+    run: Run
+    statistics_move: bool
+    parameters_move: bool
+
+
+@dataclass
+class Switches:
+    """The switches of one program, changed by its steps."""
+
+    layer: Layer
+    conventions: Conventions
+    trainable: bool = field(init=False)
+    trainable_for_fit: bool | None = None
+    remembered: Run | None = None
+    enclosed: Enclose | None = None
+    model_trainable: bool = True
+
+    def __post_init__(self) -> None:
+        """Start with the constructor's `trainable`."""
+        self.trainable = self.layer.trainable is ABSENT or bool(self.layer.trainable)
+
+    def compile(self) -> None:
+        """Forget what the last compiled training loop knew, and take a fresh look if asked to."""
+        late = self.conventions["trainable-read-by-fit"] != "when the model was compiled"
+        self.trainable_for_fit = None if late else self.trainable
+
+    def fit_trainable(self) -> bool:
+        """Return whether a training loop started now finds the layer trainable."""
+        if self.conventions["trainable-read-by-fit"] == "at every fit":
+            return self.trainable
+        if self.trainable_for_fit is None:
+            self.trainable_for_fit = self.trainable
+        return self.trainable_for_fit
+
+    def switch(self, run: Run) -> None:
+        """Remember a mode, where the implementation does."""
+        if self.conventions["mode-memory"] == "remembers the last switch":
+            self.remembered = run
+
+    def set_trainable(self, value: bool, target: Target) -> None:
+        """Freeze or unfreeze the layer, or the model and with it the layer."""
+        if target == "model":
+            unchanged = value == self.model_trainable
+            self.model_trainable = value
+            if unchanged and self.conventions["model-trainable-reaches-the-layer"] != "always":
+                return
+        self.trainable = value
+
+    def call(self, training: Training, mode: Mode) -> Execution:
+        """Return the execution of one call."""
+        if mode == "is-true-test":
+            training = Training.FALSE  # A tensor is never the object True, whatever it holds.
+        asked = self.asked(training)
+        if asked is not None:
+            self.switch(asked)
+        asked, _ = self.inside(asked, asked is None)
+        return self.execution(asked or self.bare(), asked, self.trainable)
+
+    def loop(self, run: Run) -> Execution:
+        """Return the executions inside fit (`training`), evaluate or predict (`inference`)."""
+        self.switch(run)
+        asked, bare = self.inside(run, False)
+        trainable = self.fit_trainable() if run == "training" else self.trainable
+        return self.execution(self.bare() if bare else asked or run, asked, trainable)
+
+    def inside(self, caller: Run | None, bare: bool) -> tuple[Run | None, bool]:
+        """Return what a caller's mode has become where the model executes the layer.
+
+        The second value tells whether the layer is executed as by a bare call.
+        """
+        model = self.enclosed
+        if model is None:
+            return caller, bare
+        if model.training is not Training.ABSENT:
+            return self.written_inside(model, caller, bare)
+        if model.form == "without-training":
+            axis = "model-without-a-training-argument"
+            if self.conventions[axis] == "every execution is a bare call":
+                return None, True
+        return caller, bare
+
+    def written_inside(
+        self, model: Enclose, caller: Run | None, bare: bool
+    ) -> tuple[Run | None, bool]:
+        """Return the same for a model that writes a training argument of its own."""
+        explicit = self.asked(model.training)
+        kind = "functional" if model.form == "functional" else "subclassed"
+        if explicit is None and kind == "subclassed":
+            blocks = self.conventions["explicit-none-in-a-model"] == "as a bare call"
+            return (None, True) if blocks else (caller, bare)
+        wins = self.conventions[f"explicit-training-in-a-{kind}-model"] == "wins"
+        return (explicit, False) if wins or caller is None else (caller, bare)
+
+    def asked(self, training: Training) -> Run | None:
+        """Return the mode a training argument asks for; None where it leaves the choice open."""
+        if training is Training.NONE:
+            return self.resolved("training-none", Training.ABSENT)
+        if training in (Training.ZERO, Training.ONE):
+            boolean = Training.TRUE if training is Training.ONE else Training.FALSE
+            return self.resolved("training-integer", boolean)
+        known: dict[Training, Run] = {Training.TRUE: "training", Training.FALSE: "inference"}
+        return known.get(training)
+
+    def resolved(self, axis: str, like: Training) -> Run | None:
+        """Return what an unusual training argument means under the axis that governs it."""
+        value = self.conventions[axis]
+        if value == "refused":
+            raise Refusal
+        if value == "training" or value == "inference":
+            return value  # type: ignore[return-value]
+        return self.asked(like)
+
+    def bare(self) -> Run:
+        """Return the mode of a call that does not say which."""
+        if self.conventions["mode-memory"] != "none" and self.remembered is not None:
+            return self.remembered
+        return "training" if self.conventions["bare-call"] == "training" else "inference"
+
+    def execution(self, run: Run, asked: Run | None, trainable: bool) -> Execution:
+        """Apply freezing to a mode."""
+        if trainable:
+            return Execution(run, statistics_move=True, parameters_move=self.parameters(run, True))
+        mode = self.conventions["trainable-false-mode"]
+        if mode == "inference even with training=True":
+            run = "inference"
+        elif mode == "inference unless training=True" and asked != "training":
+            run = "inference"
+        moving = run == "training" and (
+            self.conventions["trainable-false-statistics"] == "still move in training"
+        )
+        return Execution(run, moving, self.parameters(run, False))
+
+    def parameters(self, run: Run, trainable: bool) -> bool:
+        """Return whether gamma and beta receive gradients in this execution."""
+        if not self.counts_as_trainable(trainable):
+            return False
+        return run == "training" or self.conventions["eval-mode-parameters"] == "still learn"
+
+    def counts_as_trainable(self, trainable: bool) -> bool:
+        """Return whether gamma and beta count as trainable for a layer frozen or not."""
+        return trainable or self.conventions["trainable-false-parameters"] == "still learn"

@@ -1,0 +1,3 @@
+"""What we tell: the results file and the page made from it. Knows verdicts and traces only."""
+
+from __future__ import annotations

@@ -1,0 +1,66 @@
+"""What flows back: gradients to the input, gamma and beta."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from suites.inputs import (
+    BASE,
+    BETA,
+    GAMMA,
+    RUNNING_MEAN,
+    RUNNING_VARIANCE,
+    batch,
+    weights,
+)
+from suites.sources import PAPER
+from suites.vocabulary import Call, Scenario, Training
+
+scenario = partial(Scenario, suite="gradients", sources=(PAPER,))
+LAYER = replace(
+    BASE,
+    gamma=GAMMA,
+    beta=BETA,
+    running_mean=RUNNING_MEAN,
+    running_variance=RUNNING_VARIANCE,
+    epsilon=0.25,
+)
+TRUE, FALSE = Training.TRUE, Training.FALSE
+
+SCENARIOS = (
+    scenario(
+        name="training-gradients",
+        question="Does the gradient in training flow through the batch mean and variance?",
+        layer=LAYER,
+        steps=(Call(batch("training-gradients"), TRUE, weights("training-gradients")),),
+        settles=("training-gradient",),
+        clauses=("BN-7.1", "BN-7.2", "BN-7.3"),
+    ),
+    scenario(
+        name="training-gradients-rank-4",
+        question="Is the gradient on images pooled over all but channels, like the statistics?",
+        layer=replace(LAYER, rank=4),
+        steps=(
+            Call(batch("gradients-4", 2, rank=4), TRUE, weights("gradients-4", 2, rank=4)),
+        ),
+        settles=("training-gradient",),
+        clauses=("BN-7.1", "BN-3.1"),
+    ),
+    scenario(
+        name="inference-gradients",
+        question="Does the gradient in inference hold the running statistics constant?",
+        layer=LAYER,
+        steps=(Call(batch("inference-gradients"), FALSE, weights("inference-gradients")),),
+        settles=("inference-output-statistics",),
+        clauses=("BN-7.4",),
+    ),
+    scenario(
+        name="gradients-without-parameters",
+        question="Is the gradient to the input right in a layer without gamma and beta?",
+        layer=replace(BASE, center=False, scale=False, epsilon=0.25),
+        steps=(Call(batch("no-parameters"), TRUE, weights("no-parameters")),),
+        settles=("training-gradient",),
+        clauses=("BN-7.1", "BN-2.1"),
+    ),
+)

@@ -1,0 +1,63 @@
+"""Inputs of the scenarios: small dyadic rationals, exact in every format down to bfloat16.
+
+Three channels in three regimes: a small deviation, which tells values and places of epsilon apart;
+a deviation near one; and a large one, which tells variance estimators apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+from suites.vocabulary import Layer, Tensor
+
+CHANNELS = 3
+SCALES = (2.0**-9, 2.0**-4, 2.0**-1)
+OFFSETS = (2.0**-4, 1.0, 8.0)
+SPATIAL = {2: (), 3: (3,), 4: (2, 3), 5: (2, 1, 3)}
+
+GAMMA = Tensor("float32", (3,), (1.5, 0.5, -2.0))
+BETA = Tensor("float32", (3,), (0.25, -1.0, 0.5))
+RUNNING_MEAN = Tensor("float32", (3,), (0.125, 0.5, 4.0))
+RUNNING_VARIANCE = Tensor("float32", (3,), (0.015625, 0.25, 4.0))
+
+BASE = Layer(
+    channels=CHANNELS, rank=2, decay=0.75, epsilon=2.0**-10, center=True, scale=True
+)
+"""Everything said, so that no default takes part; the initial state is the framework's."""
+
+
+def numbers(key: str, count: int, span: int = 16) -> list[int]:
+    """Return integers in [−span, span], the same for the same key everywhere.
+
+    Consecutive numbers differ, so no channel of two or more values is constant.
+    """
+    drawn: list[int] = []
+    index = 0
+    while len(drawn) < count:
+        digest = hashlib.sha256(f"{key}/{index}".encode()).digest()
+        number = int.from_bytes(digest[:4], "big") % (2 * span + 1) - span
+        index += 1
+        if CHANNELS > len(drawn) or number != drawn[-CHANNELS]:
+            drawn.append(number)
+    return drawn
+
+
+def batch(key: str, samples: int = 5, rank: int = 2, dtype: str = "float32") -> Tensor:
+    """Return an input of shape ``(samples, *spatial, 3)`` in the three regimes."""
+    shape = (samples, *SPATIAL[rank], CHANNELS)
+    drawn = numbers(key, math.prod(shape))
+    values = (OFFSETS[i % CHANNELS] + SCALES[i % CHANNELS] * k for i, k in enumerate(drawn))
+    return Tensor(dtype, shape, tuple(values))
+
+
+def weights(key: str, samples: int = 5, rank: int = 2, dtype: str = "float32") -> Tensor:
+    """Return a dy of the shape of `batch`: neither constant nor proportional to the input."""
+    shape = (samples, *SPATIAL[rank], CHANNELS)
+    drawn = numbers(f"dy/{key}", math.prod(shape), span=8)
+    return Tensor(dtype, shape, tuple(k / 8 for k in drawn))
+
+
+def cast(tensor: Tensor, dtype: str) -> Tensor:
+    """Return the same values under another dtype name."""
+    return Tensor(dtype, tensor.shape, tensor.values)

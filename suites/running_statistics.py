@@ -1,0 +1,251 @@
+"""What running statistics are fed, when they move, and where they start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from suites.inputs import BASE, RUNNING_MEAN, RUNNING_VARIANCE, batch, weights
+from suites.sources import CONTRIB, KERAS, PAPER, TORCH
+from suites.vocabulary import (
+    ABSENT,
+    Build,
+    Call,
+    CallTwice,
+    Enclose,
+    Fit,
+    Layer,
+    Predict,
+    ResetStatistics,
+    Scenario,
+    Training,
+)
+
+scenario = partial(Scenario, suite="running-statistics")
+TRUE, FALSE = Training.TRUE, Training.FALSE
+DOCUMENTED = (KERAS, TORCH, CONTRIB)
+FACTOR = ("running-variance-factor",)
+X, OTHER = batch("running", 3), batch("running/other", 3)
+STARTED = replace(BASE, running_mean=RUNNING_MEAN, running_variance=RUNNING_VARIANCE)
+UNTRACKED = replace(BASE, track_running_statistics=False)
+UPDATE_OPS = (CONTRIB,)
+
+
+def fused(rank: int, value: bool) -> Layer:
+    """Return a layer that names the kernel it wants."""
+    return replace(BASE, rank=rank, fused=value)
+
+
+SCENARIOS = (
+    *(
+        scenario(
+            name=f"running-variance-of-{count}-values",
+            question=f"With {count} values per channel, is the running variance fed the "
+            "population or the sample variance?",
+            layer=BASE,
+            steps=(Call(batch("running", count), TRUE),),
+            settles=FACTOR,
+            clauses=("BN-4.5",),
+            sources=(PAPER, *DOCUMENTED),
+        )
+        for count in (2, 3, 5)
+    ),
+    *(
+        scenario(
+            name=f"running-variance-rank-{rank}",
+            question=f"Which variance feeds the running variance of rank-{rank} input, counting "
+            "every position as a value?",
+            layer=replace(BASE, rank=rank),
+            steps=(Call(batch(f"running/{rank}", 2, rank=rank), TRUE),),
+            settles=FACTOR,
+            clauses=("BN-4.5", "BN-3.1"),
+            sources=(PAPER, *DOCUMENTED),
+        )
+        for rank in (3, 4, 5)
+    ),
+    *(
+        scenario(
+            name=f"running-variance-{word}-rank-{rank}",
+            question=f"Which variance does the {word} kernel feed the running variance at "
+            f"rank {rank}?",
+            layer=fused(rank, value),
+            steps=(Call(batch(f"running/{rank}", 3, rank=rank), TRUE),),
+            settles=FACTOR,
+            clauses=("BN-4.5",),
+            sources=UPDATE_OPS,
+        )
+        for word, value in (("fused", True), ("plain", False))
+        for rank in (2, 4)
+    ),
+    scenario(
+        name="initial-values",
+        question="What are gamma, beta, the running mean and the running variance at first?",
+        layer=BASE,
+        steps=(Build(),),
+        settles=("initial-running-mean", "initial-running-variance", "initial-gamma"),
+        clauses=("BN-4.6", "BN-2.2"),
+        sources=DOCUMENTED,
+    ),
+    scenario(
+        name="inference-before-training",
+        question="What does inference do before any training has happened?",
+        layer=BASE,
+        steps=(Call(X, FALSE),),
+        settles=("initial-running-mean", "initial-running-variance"),
+        clauses=("BN-4.6", "BN-6.2"),
+        sources=DOCUMENTED,
+    ),
+    scenario(
+        name="inference-moves-nothing",
+        question="Do the running statistics stay as they are through inference?",
+        layer=STARTED,
+        steps=(Call(X, FALSE), Call(OTHER, FALSE)),
+        settles=("inference-updates",),
+        clauses=("BN-5.2",),
+        sources=(PAPER,),
+    ),
+    scenario(
+        name="training-false-throughout",
+        question="Does training with training=False leave the statistics at their initial values?",
+        layer=BASE,
+        steps=(Call(X, FALSE, repeat=10), Call(OTHER, FALSE)),
+        settles=("inference-updates",),
+        clauses=("BN-5.2", "BN-4.6"),
+        sources=(KERAS,),
+    ),
+    scenario(
+        name="fit-with-training-false-throughout",
+        question="Does a model whose layer is called with training=False ever move statistics?",
+        layer=BASE,
+        steps=(
+            Enclose(FALSE, "subclassed"),
+            Fit(batch("throughout", 4), weights("throughout", 4), batch_size=2, epochs=3),
+            Predict(X),
+        ),
+        settles=("explicit-training-in-a-subclassed-model",),
+        clauses=("BN-5.2", "BN-6.7"),
+        sources=(KERAS,),
+    ),
+    scenario(
+        name="output-precedes-update",
+        question="Is a batch normalised by its own statistics, not by the previous running ones?",
+        layer=STARTED,
+        steps=(Call(X, TRUE), Call(OTHER, TRUE)),
+        settles=("training-output-statistics",),
+        clauses=("BN-6.1", "BN-5.1"),
+        sources=(PAPER, CONTRIB),
+    ),
+    scenario(
+        name="shared-layer",
+        question="What do the running statistics become when one execution applies the layer "
+        "to two inputs?",
+        layer=BASE,
+        steps=(CallTwice(X, OTHER, TRUE),),
+        settles=("shared-layer-updates",),
+        clauses=("BN-5.4",),
+        sources=(
+            "https://github.com/tensorflow/tensorflow/issues/26322",
+            "https://github.com/keras-team/keras/issues/4689",
+        ),
+        repeats=5,
+    ),
+    scenario(
+        name="shared-layer-in-inference",
+        question="Does a shared layer leave its statistics alone in inference?",
+        layer=STARTED,
+        steps=(CallTwice(X, OTHER, FALSE),),
+        settles=("inference-output-statistics",),
+        clauses=("BN-5.2", "BN-5.4"),
+        sources=DOCUMENTED,
+    ),
+    scenario(
+        name="updates-forgotten",
+        question="Do the running statistics move when the user does no more than run the layer?",
+        layer=BASE,
+        steps=(Call(X, TRUE, updates="forgotten"), Call(OTHER, FALSE)),
+        settles=("update-timing",),
+        clauses=("BN-5.3",),
+        sources=UPDATE_OPS,
+    ),
+    scenario(
+        name="updates-forgotten-in-fit",
+        question="Do the running statistics move in a training loop that only minimises the loss?",
+        layer=BASE,
+        steps=(Enclose(), Fit(X, weights("running", 3), updates="forgotten"), Predict(OTHER)),
+        settles=("update-timing",),
+        clauses=("BN-5.3",),
+        sources=(CONTRIB, "https://github.com/tensorflow/tensorflow/issues/7469"),
+    ),
+    scenario(
+        name="updates-run-twice",
+        question="Do update operations run twice move the running statistics twice?",
+        layer=BASE,
+        steps=(Call(X, TRUE, updates="twice"),),
+        settles=FACTOR,
+        clauses=("BN-5.3",),
+        sources=UPDATE_OPS,
+    ),
+    scenario(
+        name="updates-in-place",
+        question="With updates_collections=None, is running the layer enough?",
+        layer=replace(BASE, updates_in_place=True),
+        steps=(Call(X, TRUE, updates="forgotten"), Call(OTHER, TRUE)),
+        settles=("updates-in-place-argument",),
+        clauses=("BN-5.3",),
+        sources=UPDATE_OPS,
+    ),
+    scenario(
+        name="updates-in-place-output",
+        question="With updates_collections=None, which statistics normalise the current batch?",
+        layer=replace(STARTED, updates_in_place=True),
+        steps=(Call(X, TRUE),),
+        settles=("training-output-statistics",),
+        clauses=("BN-6.1", "BN-5.3"),
+        sources=UPDATE_OPS,
+    ),
+    scenario(
+        name="untracked-training",
+        question="Does a layer told not to track running statistics keep none?",
+        layer=UNTRACKED,
+        steps=(Call(X, TRUE),),
+        settles=("training-output-variance",),
+        clauses=("BN-4.9",),
+        sources=(TORCH,),
+    ),
+    scenario(
+        name="untracked-inference",
+        question="Which statistics does a layer that tracks none use in inference?",
+        layer=UNTRACKED,
+        steps=(Call(X, FALSE),),
+        settles=("no-running-statistics",),
+        clauses=("BN-4.9",),
+        sources=(TORCH,),
+    ),
+    scenario(
+        name="reset-statistics",
+        question="Does resetting bring the running statistics and the counter back to the start?",
+        layer=BASE,
+        steps=(Call(X, TRUE), ResetStatistics(), Call(OTHER, TRUE)),
+        settles=("initial-running-variance",),
+        clauses=("BN-4.8",),
+        sources=(TORCH,),
+    ),
+    scenario(
+        name="reset-restores-the-framework-default",
+        question="Does resetting a layer given initial statistics go back to those or to 0 and 1?",
+        layer=STARTED,
+        steps=(Call(X, TRUE), ResetStatistics()),
+        settles=("initial-running-mean", "initial-running-variance"),
+        clauses=("BN-4.8",),
+        sources=(TORCH,),
+    ),
+    scenario(
+        name="updates-counted",
+        question="Does the layer count its training executions, and only those?",
+        layer=replace(BASE, decay=ABSENT),
+        steps=(Call(X, TRUE, repeat=3), Call(X, FALSE), Call(X, TRUE)),
+        settles=("update-counter",),
+        clauses=("BN-4.7",),
+        sources=(TORCH,),
+    ),
+)

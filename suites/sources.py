@@ -1,0 +1,16 @@
+"""Public addresses that several scenarios rest on."""
+
+PAPER = "https://arxiv.org/abs/1502.03167"
+KERAS = "https://keras.io/api/layers/normalization_layers/batch_normalization/"
+TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html"
+TORCH_MODULE = "https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html"
+CONTRIB = (
+    "https://github.com/tensorflow/tensorflow/blob/v1.15.5/"
+    "tensorflow/contrib/layers/python/layers/layers.py"
+)
+MOVING_AVERAGES = (
+    "https://github.com/tensorflow/tensorflow/blob/v1.15.5/"
+    "tensorflow/python/training/moving_averages.py"
+)
+KERAS_TRANSFER_LEARNING = "https://keras.io/guides/transfer_learning/"
+KERAS_FAQ = "https://keras.io/getting_started/faq/"

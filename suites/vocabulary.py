@@ -1,0 +1,251 @@
+"""The words a scenario is written in: a layer, steps, and the values they carry.
+
+A scenario is pure data. It names no framework, computes nothing and carries no expected value;
+`harness.wire` turns it into JSON for a worker, `reference.oracle` executes it in NumPy.
+
+Arrays are in canonical order: samples first, spatial axes next, channels last, shape
+``(n, *spatial, channels)``. Adapters move the channel axis to where their framework wants it and
+move it back in what they observe; only a layer with ``channel_axis="default"`` is exempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+
+class Absent(Enum):
+    """The type of `ABSENT`: an argument the user did not write, so the framework's default rules.
+
+    A type of its own because every ordinary stand-in (None, False, a string) is a value some
+    framework gives a meaning to.
+    """
+
+    ABSENT = "absent"
+
+
+ABSENT = Absent.ABSENT
+
+
+class Training(Enum):
+    """The six different things a user can write for the `training` argument.
+
+    They are tagged because Python cannot tell them apart by comparison: ``0 == False`` and
+    ``1 == True``, yet frameworks do tell them apart.
+    """
+
+    ABSENT = "absent"
+    NONE = "None"
+    FALSE = "False"
+    ZERO = "0"
+    TRUE = "True"
+    ONE = "1"
+
+
+LEARNING_RATE = 0.125
+"""Learning rate of the plain stochastic gradient descent in `Fit`; dyadic, so it costs no bound."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An exact array: dtype name, shape, and the values in row-major order as Python floats."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Canonical constructor arguments of a BatchNorm layer. Absent: the framework's default.
+
+    `decay` is the weight kept on the OLD running value, in [0, 1]; adapters translate it.
+    `momentum_argument` is handed over untranslated, for the questions about the argument itself.
+    `gamma`, `beta`, `running_mean` and `running_variance` are initial values of shape
+    ``(channels,)``. `fused`, `zero_debias`, `updates_in_place` (``updates_collections=None``) and
+    `track_running_statistics` exist in some frameworks only.
+    """
+
+    channels: int
+    rank: int
+    dtype: str = "float32"
+    decay: float | Absent = ABSENT
+    momentum_argument: float | None | Absent = ABSENT
+    epsilon: float | Absent = ABSENT
+    center: bool | Absent = ABSENT
+    scale: bool | Absent = ABSENT
+    trainable: bool | Absent = ABSENT
+    gamma: Tensor | Absent = ABSENT
+    beta: Tensor | Absent = ABSENT
+    running_mean: Tensor | Absent = ABSENT
+    running_variance: Tensor | Absent = ABSENT
+    fused: bool | Absent = ABSENT
+    zero_debias: bool | Absent = ABSENT
+    updates_in_place: bool | Absent = ABSENT
+    track_running_statistics: bool | Absent = ABSENT
+    channel_axis: Literal["last", "default"] = "last"
+
+
+Target = Literal["layer", "model"]
+Mode = Literal["python", "fed", "is-true-test"]
+Form = Literal["functional", "subclassed", "without-training"]
+Updates = Literal["documented", "forgotten", "twice"]
+
+
+@dataclass(frozen=True)
+class Build:
+    """Create the layer's variables for its input shape. Put first when a scenario omits it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Execute the layer once on `x`; through the enclosing model once there is one.
+
+    `training` is said the framework's own way: as an argument, or, where the mode is a switch, by
+    `train(mode)` right before the call.
+    `dy` asks for the gradients of ``sum(dy * output)`` with respect to x, gamma and beta, computed
+    in this same execution. `mode` says how `training` is passed: as the Python value written; as a
+    tensor fed at execution time (`fed`); or as such a tensor which the user's model function tests
+    with ``is True`` to choose between two calls (`is-true-test`). `updates` says what the user does
+    about the framework's deferred update operations: what its documentation asks; nothing; or runs
+    them twice. `repeat` executes the identical call that many times and observes the last.
+    """
+
+    x: Tensor
+    training: Training = Training.ABSENT
+    dy: Tensor | None = None
+    mode: Mode = "python"
+    updates: Updates = "documented"
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class CallTwice:
+    """One execution that applies the one (shared) layer to `first` and then to `second`."""
+
+    first: Tensor
+    second: Tensor
+    training: Training = Training.ABSENT
+
+
+@dataclass(frozen=True)
+class Enclose:
+    """Put the layer in a model of its own; later calls go through the model.
+
+    `form` says how the model is written: as a composition of layers (`functional`); as a class
+    whose forward pass takes `training` and hands it on (`subclassed`); or as a class whose forward
+    pass knows nothing of `training` (`without-training`). `training`, where written, is what the
+    model passes to the layer explicitly instead.
+    """
+
+    training: Training = Training.ABSENT
+    form: Form = "functional"
+
+
+@dataclass(frozen=True)
+class Compile:
+    """Prepare the model for training with plain SGD (where the framework has such a step)."""
+
+    learning_rate: float = LEARNING_RATE
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Train the model the documented way, in order, without shuffling.
+
+    The loss of a batch is the mean over its samples of ``sum(dy * output)``, so the gradient
+    reaching the output is ``dy / samples``. Parameters move by plain SGD. `batch_size` None is
+    one batch of everything. `updates` as in `Call`.
+    """
+
+    x: Tensor
+    dy: Tensor
+    batch_size: int | None = None
+    epochs: int = 1
+    learning_rate: float = LEARNING_RATE
+    updates: Updates = "documented"
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluate the model's loss (as in `Fit`) the documented way; observed as `loss`."""
+
+    x: Tensor
+    dy: Tensor
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Ask the model for predictions the documented way, `repeat` times; the last is observed."""
+
+    x: Tensor
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class TrainMode:
+    """Switch the layer or the enclosing model to training mode (``train()``)."""
+
+    target: Target = "layer"
+
+
+@dataclass(frozen=True)
+class EvalMode:
+    """Switch the layer or the enclosing model to evaluation mode (``eval()``)."""
+
+    target: Target = "layer"
+
+
+@dataclass(frozen=True)
+class SetTrainable:
+    """Freeze or unfreeze: ``trainable = value``, in PyTorch ``requires_grad_(value)``."""
+
+    value: bool
+    target: Target = "layer"
+
+
+@dataclass(frozen=True)
+class ResetStatistics:
+    """Put the running statistics back to their initial values with the framework's own method."""
+
+
+Step = (
+    Build
+    | Call
+    | CallTwice
+    | Enclose
+    | Compile
+    | Fit
+    | Evaluate
+    | Predict
+    | TrainMode
+    | EvalMode
+    | SetTrainable
+    | ResetStatistics
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One question about BatchNorm and the program that settles it.
+
+    `settles` names the convention axes (`reference.conventions`) whose rivals this program tells
+    apart; `clauses` the clauses of ``reference/SPEC.md`` it rests on; `sources` public addresses.
+    `repeats` runs the whole program that often in fresh layers: differing answers are `unstable`.
+    """
+
+    name: str
+    suite: str
+    question: str
+    layer: Layer
+    steps: tuple[Step, ...]
+    settles: tuple[str, ...]
+    clauses: tuple[str, ...]
+    sources: tuple[str, ...]
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        """Put the implicit `Build` first, so that every reader of `steps` sees it."""
+        if not any(isinstance(step, Build) for step in self.steps):
+            object.__setattr__(self, "steps", (Build(), *self.steps))

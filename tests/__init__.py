@@ -1,0 +1,3 @@
+"""The suite's tests of itself."""
+
+from __future__ import annotations

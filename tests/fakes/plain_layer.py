@@ -1,0 +1,211 @@
+"""A BatchNorm layer in plain NumPy, computing in its own dtype (Ioffe & Szegedy 2015).
+
+Arrays are in canonical order ``(n, *spatial, channels)``. Each decision is a method of its own, so
+that a planted fault overrides exactly one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One forward pass: its input, the statistics that normalised it, and what came out."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+    epsilon: float
+    by_batch: bool
+    output: np.ndarray
+
+
+def sum_per_channel(x):
+    """Return the sum over every axis but the last."""
+    return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+def values_per_channel(x):
+    """Return how many values each channel has."""
+    return x.size // x.shape[-1]
+
+
+class PlainLayer:
+    """Parameters, running statistics, and the arithmetic that the paper's algorithms ask for.
+
+    `decay` weighs the old running value; None asks for the cumulative average. `gamma`, `beta`,
+    the running statistics and `updates_counted` are None where the layer has none.
+    """
+
+    def __init__(self, decay, epsilon, parameters, statistics, updates_counted, zero_debias):
+        self.decay = decay
+        self.epsilon = epsilon
+        self.gamma, self.beta = parameters
+        self.running_mean, self.running_variance = statistics
+        self.updates_counted = updates_counted
+        self.zero_debias = zero_debias
+        self.biased = {}
+        self.debias_steps = {}
+
+    # Forward.
+
+    def forward(self, x, training):
+        """Normalise, scale and shift; the running statistics stay as they are."""
+        by_batch = self.uses_batch(training)
+        choose = self.training_statistics if by_batch else self.inference_statistics
+        mean, variance = choose(x)
+        epsilon = self.epsilon_for(training)
+        normalised = self.normalise(x, mean, variance, epsilon)
+        output = self.scale_and_shift(normalised)
+        return Execution(x, mean, variance, epsilon, by_batch, output)
+
+    def uses_batch(self, training):
+        """Tell whether the statistics of the batch normalise the output."""
+        return training or self.running_mean is None
+
+    def training_statistics(self, x):
+        """Return mean and variance that normalise the output in training."""
+        mean = self.batch_mean(x)
+        return mean, self.batch_variance(x, mean)
+
+    def inference_statistics(self, x):  # noqa: ARG002 - a faulty layer looks at x
+        """Return mean and variance that normalise the output in inference."""
+        return self.running_mean, self.running_variance
+
+    def batch_mean(self, x):
+        """Return the mean of each channel."""
+        return sum_per_channel(x) / values_per_channel(x)
+
+    def batch_variance(self, x, mean):
+        """Return the population variance of each channel, from the deviations."""
+        return sum_per_channel((x - mean) ** 2) / values_per_channel(x)
+
+    def epsilon_for(self, training):  # noqa: ARG002 - a faulty layer looks at the mode
+        """Return the epsilon to use."""
+        return self.epsilon
+
+    def normalise(self, x, mean, variance, epsilon):
+        """Return x̂."""
+        return (x - mean) / np.sqrt(variance + epsilon)
+
+    def scale_and_shift(self, normalised):
+        """Return gamma · x̂ + beta."""
+        output = normalised if self.gamma is None else normalised * self.gamma
+        return output if self.beta is None else output + self.beta
+
+    # Running statistics.
+
+    def update(self, execution):
+        """Move the running statistics towards those of the batch."""
+        if self.running_mean is None:
+            return
+        self.count_update()
+        x = execution.x
+        mean = self.batch_mean(x)
+        self.move_mean(mean)
+        self.move_variance(self.variance_for_running(self.batch_variance(x, mean), x))
+
+    def count_update(self):
+        """Count one more update, where the layer counts them."""
+        if self.updates_counted is not None:
+            self.updates_counted += 1
+
+    def variance_for_running(self, variance, x):  # noqa: ARG002 - the sample variance needs x
+        """Return what the running variance is fed: here the population variance."""
+        return variance
+
+    def move_mean(self, new):
+        """Update the running mean, corrected for its start at zero where that was asked for."""
+        move = self.move_debiased if self.zero_debias else self.move
+        move("running_mean", new)
+
+    def move_variance(self, new):
+        """Update the running variance."""
+        self.move("running_variance", new)
+
+    def move(self, name, new):
+        """Let a running statistic decay towards the new value."""
+        setattr(self, name, self.update_running(getattr(self, name), new, self.decay_now()))
+
+    def decay_now(self):
+        """Return the weight kept on the old value in this update."""
+        return 1 - 1 / self.updates_counted if self.decay is None else self.decay
+
+    def update_running(self, old, new, decay):
+        """Return the exponential average's next value."""
+        return old * decay + new * (1 - decay)
+
+    def move_debiased(self, name, new):
+        """Average from zero and divide by the weight collected so far (Kingma & Ba 2014, §3)."""
+        old = self.biased.get(name, np.zeros_like(new))
+        steps = self.debias_steps.get(name, 0) + 1
+        self.biased[name] = self.update_running(old, new, self.decay)
+        self.debias_steps[name] = steps
+        setattr(self, name, self.biased[name] / (1 - self.decay**steps))
+
+    # Backward: the chain rule as in section 3 of the paper.
+
+    def gradients(self, execution, dy):
+        """Return dx, and dgamma and dbeta where there are such parameters."""
+        normalised = self.normalise(
+            execution.x, execution.mean, execution.variance, execution.epsilon
+        )
+        seen = {"dx": self.gradient_of_x(execution, dy)}
+        if self.gamma is not None:
+            seen["dgamma"] = self.gradient_of_gamma(normalised, execution.x, dy)
+        if self.beta is not None:
+            seen["dbeta"] = self.gradient_of_beta(dy)
+        return seen
+
+    def gradient_of_x(self, execution, dy):
+        """Return dx: through x̂, and in training also through the batch mean and variance."""
+        n = values_per_channel(execution.x)
+        dnormalised = dy if self.gamma is None else dy * self.gamma
+        inverse = 1 / np.sqrt(execution.variance + execution.epsilon)
+        dx = dnormalised * inverse
+        if not self.flows_through_statistics(execution):
+            return dx
+        centred = execution.x - execution.mean
+        dvariance = self.gradient_of_variance(dnormalised, centred, inverse)
+        # The paper's dmean has a second term, a multiple of the sum of `centred`, which is 0.
+        dmean = self.gradient_of_mean(dnormalised, inverse)
+        return dx + dvariance * 2 * centred / n + dmean / n
+
+    def flows_through_statistics(self, execution):
+        """Tell whether the statistics depend on x."""
+        return execution.by_batch
+
+    def gradient_of_variance(self, dnormalised, centred, inverse):
+        """Return the loss's gradient with respect to the batch variance."""
+        return sum_per_channel(dnormalised * centred) * inverse**3 / -2
+
+    def gradient_of_mean(self, dnormalised, inverse):
+        """Return the loss's gradient with respect to the batch mean."""
+        return -sum_per_channel(dnormalised * inverse)
+
+    def gradient_of_gamma(self, normalised, x, dy):  # noqa: ARG002 - a faulty layer takes x
+        """Return dgamma."""
+        return sum_per_channel(dy * normalised)
+
+    def gradient_of_beta(self, dy):
+        """Return dbeta."""
+        return sum_per_channel(dy)
+
+    def descend(self, gradients, learning_rate):
+        """Move gamma and beta by one step of gradient descent."""
+        if self.gamma is not None:
+            self.gamma = self.gamma - learning_rate * gradients["dgamma"]
+        if self.beta is not None:
+            self.beta = self.beta - learning_rate * gradients["dbeta"]
+
+
+class SampleVarianceLayer(PlainLayer):
+    """A layer that feeds its running variance the unbiased estimate (Algorithm 2, step 10)."""
+
+    def variance_for_running(self, variance, x):
+        """Return the sample variance; a single value has the population's."""
+        n = values_per_channel(x)
+        return variance * n / max(n - 1, 1)

@@ -1,0 +1,249 @@
+"""What the three clean programs share: one layer, and what a user does with it step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adapters.answers import NotExpressible, framework_call, only
+from tests.fakes.plain_layer import PlainLayer
+
+EVERYWHERE = frozenset(
+    {
+        "channels",
+        "rank",
+        "dtype",
+        "decay",
+        "momentum_argument",
+        "epsilon",
+        "center",
+        "scale",
+        "gamma",
+        "beta",
+        "running_mean",
+        "running_variance",
+        "channel_axis",
+    }
+)
+
+
+class PlainProgram:
+    """The steps of a user's program; a style says what its modes, freezing and updates mean."""
+
+    layer_class = PlainLayer
+    framework = "a plain fake"
+    arguments = EVERYWHERE
+    default_decay = 0.99
+    default_epsilon = 1e-3
+    default_scale = True
+    default_channel_axis = -1
+    counts_updates = False
+    initial = (("gamma", 1), ("beta", 0), ("running_mean", 0), ("running_variance", 1))
+
+    def __init__(self, layer):
+        only(self.arguments, layer, self.framework)
+        if layer["dtype"] not in {"float32", "float64"}:
+            reason = "This fake computes in float32 and float64 only."
+            raise NotExpressible(reason)
+        self.layer = layer
+        self.dtype = np.dtype(layer["dtype"])
+        self.trainable = layer.get("trainable", True)
+        self.written_in_model = "absent"
+        self.form = None
+        self.built = False
+        with framework_call():
+            self.bn = self.construct(layer)
+
+    def construct(self, layer):
+        """Return the layer the canonical arguments describe."""
+        values = {name: self.initial_value(name, value) for name, value in self.initial}
+        gamma = values["gamma"] if self.scales() else None
+        beta = values["beta"] if self.centres() else None
+        statistics = (values["running_mean"], values["running_variance"])
+        tracks = layer.get("track_running_statistics", True)
+        return self.layer_class(
+            decay=self.decay(),
+            epsilon=layer.get("epsilon", self.default_epsilon),
+            parameters=(gamma, beta),
+            statistics=statistics if tracks else (None, None),
+            updates_counted=0 if self.counts_updates and tracks else None,
+            zero_debias=layer.get("zero_debias", False),
+        )
+
+    def initial_value(self, name, value):
+        """Return the user's initial value of a variable, or else the layer's own."""
+        given = self.layer.get(name, np.full(self.layer["channels"], value))
+        return np.array(given, self.dtype)
+
+    def scales(self):
+        """Tell whether the layer has a gamma."""
+        return self.layer.get("scale", self.default_scale)
+
+    def centres(self):
+        """Tell whether the layer has a beta."""
+        return self.layer.get("center", True)
+
+    def decay(self):
+        """Return the weight kept on the old value; here that is what momentum means."""
+        return self.momentum(self.layer.get("decay", self.default_decay))
+
+    def momentum(self, default):
+        """Return the momentum the user wrote, or the default. Raises TypeError for None."""
+        momentum = self.layer.get("momentum_argument", default)
+        if momentum is None:
+            message = "momentum must be a number, not None"
+            raise TypeError(message)
+        return momentum
+
+    def canonical(self, x):
+        """Return the user's array in the layer's dtype with the channels last."""
+        if self.layer.get("channel_axis", "last") == "default":
+            x = np.moveaxis(x, self.default_channel_axis, -1)
+        return np.asarray(x, self.dtype)
+
+    def as_given(self, x):
+        """Return a canonical array with the channels where the user has them."""
+        if self.layer.get("channel_axis", "last") == "default":
+            return np.moveaxis(x, -1, self.default_channel_axis)
+        return x
+
+    # What a style decides.
+
+    def resolve(self, tag, mode="python"):
+        """Return the mode, True for training, that a `training` tag asks for."""
+        raise NotImplementedError
+
+    def trains(self, requested):
+        """Tell whether the layer normalises with the batch when this mode is requested."""
+        return requested
+
+    def moves(self, requested):
+        """Tell whether the running statistics are updated when this mode is requested."""
+        return self.trains(requested)
+
+    def learns(self):
+        """Tell whether a training loop moves gamma and beta."""
+        return self.trainable
+
+    def run_updates(self, execution, updates):  # noqa: ARG002 - only deferred updates ask
+        """Update the running statistics within the call."""
+        self.bn.update(execution)
+
+    def accept_updates(self, updates):
+        """Raise NotExpressible for what a user cannot do about deferred updates here."""
+        if updates == "twice":
+            reason = "There are no deferred update operations to run twice."
+            raise NotExpressible(reason)
+
+    # The steps.
+
+    def build(self):
+        """Let the variables be seen; they exist since the layer was constructed."""
+        self.built = True
+
+    def run(self, x, requested, updates="documented"):
+        """Execute the layer once."""
+        with framework_call(), np.errstate(all="ignore"):
+            execution = self.bn.forward(self.canonical(x), self.trains(requested))
+            if self.moves(requested):
+                self.run_updates(execution, updates)
+        return execution
+
+    def call(self, x, training, dy, mode, updates, repeat):
+        """Execute the layer, with its gradients where `dy` is given."""
+        self.accept_updates(updates)
+        requested = self.resolve(training, mode)
+        for _ in range(repeat):
+            execution = self.run(x, requested, updates)
+        seen = {"output": self.as_given(execution.output)}
+        if dy is not None:
+            seen.update(self.gradients(execution, dy))
+        return seen
+
+    def gradients(self, execution, dy):
+        """Return dx, and the gradients of the parameters that are not frozen."""
+        with np.errstate(all="ignore"):
+            gradients = self.bn.gradients(execution, self.canonical(dy))
+        seen = {"dx": self.as_given(gradients.pop("dx"))}
+        return dict(seen, **gradients) if self.learns() else seen
+
+    def call_twice(self, first, second, training):
+        """Apply the one layer to two inputs."""
+        requested = self.resolve(training)
+        executions = [self.run(x, requested) for x in (first, second)]
+        outputs = [self.as_given(execution.output) for execution in executions]
+        return {"output": outputs[0], "second_output": outputs[1]}
+
+    def enclose(self, training, form):
+        """Put the layer in a model, which may say the mode itself."""
+        self.written_in_model = training
+        self.form = form
+
+    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
+        """Train batch by batch."""
+        self.accept_updates(updates)
+        requested = self.mode_of_fit()
+        size = batch_size or len(x)
+        for start in [*range(0, len(x), size)] * epochs:
+            batch = slice(start, start + size)
+            self.train_on(x[batch], dy[batch], learning_rate, requested, updates)
+
+    def train_on(self, x, dy, learning_rate, requested, updates):
+        """Train on one batch; the loss is the mean over its samples."""
+        execution = self.run(x, requested, updates)
+        with np.errstate(all="ignore"):
+            gradients = self.bn.gradients(execution, self.canonical(dy) / len(x))
+        if self.learns():
+            self.bn.descend(gradients, learning_rate)
+
+    def evaluate(self, x, dy):
+        """Return the loss, the mean over the samples of the weighted sum."""
+        output = self.run(x, self.mode_of_evaluation(), "forgotten").output
+        return {"loss": (output * self.canonical(dy)).sum() / len(x)}
+
+    def predict(self, x, repeat):
+        """Return the output of the last of some predictions."""
+        for _ in range(repeat):
+            execution = self.run(x, self.mode_of_prediction(), "forgotten")
+        return {"output": self.as_given(execution.output)}
+
+    def mode_of_fit(self):
+        """Return the mode a training loop asks for."""
+        return self.resolve("True")
+
+    def mode_of_evaluation(self):
+        """Return the mode an evaluation asks for."""
+        return self.resolve("False")
+
+    def mode_of_prediction(self):
+        """Return the mode a prediction asks for."""
+        return self.resolve("False")
+
+    def observe(self):
+        """Return the state a user can see; before the layer is built there is none."""
+        if not self.built:
+            return {}
+        parameters = {"gamma": self.bn.gamma, "beta": self.bn.beta}
+        state = {
+            "running_mean": self.bn.running_mean,
+            "running_variance": self.bn.running_variance,
+            "updates_counted": self.bn.updates_counted,
+            **parameters,
+        }
+        seen = {name: np.array(value) for name, value in state.items() if value is not None}
+        learned = [value for value in parameters.values() if value is not None]
+        seen["trainable_parameters"] = np.int64(len(learned) if self.trainable else 0)
+        return seen
+
+
+def fed(tag, mode):
+    """Return the tag that a fed tensor's value amounts to.
+
+    A tensor `is True` never, whatever it holds, so such a test always takes the inference branch.
+    Raises NotExpressible where there is no value to feed.
+    """
+    if mode == "python":
+        return tag
+    if tag in {"absent", "None"}:
+        reason = "A tensor that says the mode must hold True or False."
+        raise NotExpressible(reason)
+    return "False" if mode == "is-true-test" else tag

@@ -1,0 +1,107 @@
+"""BatchNorm in the style of PyTorch: the mode is a switch that the layer remembers.
+
+Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adapters.answers import VALUES_OF_TRAINING, NotExpressible, framework_call
+from tests.fakes.plain_layer import SampleVarianceLayer, values_per_channel
+from tests.fakes.plain_program import EVERYWHERE, PlainProgram
+
+
+def versions():
+    """Return the version of this fake."""
+    return {"switch-style-fake": "1"}
+
+
+class Layer(SampleVarianceLayer):
+    """Refuses to train on one value per channel; can put its statistics back."""
+
+    def training_statistics(self, x):
+        """Return the batch's statistics. Raises ValueError for a single value per channel."""
+        if values_per_channel(x) == 1:
+            message = "expected more than 1 value per channel when training"
+            raise ValueError(message)
+        return super().training_statistics(x)
+
+    def reset_statistics(self):
+        """Return to mean 0, variance 1 and no updates."""
+        if self.running_mean is None:
+            return
+        self.running_mean = np.zeros_like(self.running_mean)
+        self.running_variance = np.ones_like(self.running_variance)
+        self.updates_counted = 0
+
+
+class Program(PlainProgram):
+    """Freezing stops the parameters and nothing else; momentum weighs the new value."""
+
+    layer_class = Layer
+    framework = "The switch-style fake"
+    arguments = EVERYWHERE | {"track_running_statistics"}
+    default_decay = 0.9
+    default_epsilon = 1e-5
+    default_channel_axis = 1
+    counts_updates = True
+    starts_training = True
+
+    def __init__(self, layer):
+        if layer.get("center", True) != layer.get("scale", True):
+            reason = "`affine` switches gamma and beta only together."
+            raise NotExpressible(reason)
+        super().__init__(layer)
+        self.training = self.starts_training
+
+    def decay(self):
+        """Return what is left for the old value; None asks for the cumulative average."""
+        momentum = self.momentum(1 - self.layer.get("decay", self.default_decay))
+        return None if momentum is None else 1 - momentum
+
+    def momentum(self, default):
+        """Return the weight given to the new batch."""
+        return self.layer.get("momentum_argument", default)
+
+    def resolve(self, tag, mode="python"):
+        """Switch to what the call says, if it says something, and return the mode."""
+        if mode != "python":
+            reason = "No tensor can say which mode the layer is in."
+            raise NotExpressible(reason)
+        if tag != "absent":
+            with framework_call():
+                self.train(VALUES_OF_TRAINING[tag])
+        return self.training
+
+    def train(self, mode):
+        """Switch the mode. Raises ValueError for anything but True and False."""
+        if not isinstance(mode, bool):
+            message = "training mode is expected to be boolean"
+            raise ValueError(message)  # noqa: TRY004 - it is what the framework raises
+        self.training = mode
+
+    def enclose(self, training, form):
+        """Put the layer in a model, whose mode is the layer's."""
+        if training != "absent" or form == "subclassed":
+            reason = "The mode cannot be written into a model's forward pass."
+            raise NotExpressible(reason)
+
+    def train_mode(self, target):  # noqa: ARG002 - a model hands it to its one layer
+        """Switch to training."""
+        self.train(True)  # noqa: FBT003 - as users write it
+
+    def eval_mode(self, target):  # noqa: ARG002 - a model hands it to its one layer
+        """Switch to evaluation."""
+        self.train(False)  # noqa: FBT003 - as users write it
+
+    def set_trainable(self, value, target):  # noqa: ARG002 - a model hands it to its one layer
+        """Freeze or unfreeze gamma and beta."""
+        self.trainable = value
+
+    def reset_statistics(self):
+        """Put the running statistics back."""
+        self.bn.reset_statistics()
+
+
+NOT_EXPRESSIBLE = {"compile": "No step prepares a model for training."}

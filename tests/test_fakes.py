@@ -1,0 +1,275 @@
+"""The fakes compute what can be worked out by hand, and each planted fault shows somewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters import worker
+from adapters.wire import decode_array
+from harness.wire import scenario_to_json
+from reference.axis import NOT_APPLICABLE
+from reference.conventions import REGISTRY
+from suites.vocabulary import (
+    Call,
+    CallTwice,
+    Compile,
+    Enclose,
+    EvalMode,
+    Evaluate,
+    Fit,
+    Layer,
+    Predict,
+    ResetStatistics,
+    Scenario,
+    SetTrainable,
+    Tensor,
+    Training,
+    TrainMode,
+)
+from tests.fakes import argument_style, planted
+from tests.fakes.declared import DECLARED
+from tests.fakes.fault import CLEAN
+
+ROOT = Path(__file__).parents[1]
+
+
+def tensor(values, dtype="float32"):
+    array = np.array(values, dtype)
+    return Tensor(dtype, array.shape, tuple(array.ravel().tolist()))
+
+
+def scenario(layer, *steps):
+    return Scenario("a-scenario", "fakes", "?", layer, steps, (), (), ())
+
+
+def answer(adapter, layer, *steps):
+    asked = scenario_to_json(scenario(layer, *steps))
+    return worker.run(adapter, json.loads(json.dumps(asked)))
+
+
+def trace(adapter, layer, *steps):
+    """The observations after each step, `Build` left out, as nested lists."""
+    seen = answer(adapter, layer, *steps)["trace"][1:]
+    return [
+        {name: decode_array(value).tolist() for name, value in step["observed"].items()}
+        for step in seen
+    ]
+
+
+# Two values of one channel, worked by hand. With epsilon 3 and variance 1 the root is 2.
+HAND = Layer(
+    channels=1,
+    rank=2,
+    decay=0.75,
+    epsilon=3.0,
+    scale=True,
+    center=True,
+    gamma=tensor([2]),
+    beta=tensor([1]),
+)
+X = tensor([[1], [3]])
+DY = tensor([[1], [0]])
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_training_call_by_hand(style):
+    # mean 2, population variance ((-1)² + 1²) / 2 = 1, x̂ = (∓1) / sqrt(1 + 3) = ∓1/2
+    # output = 2 x̂ + 1 = 0, 2
+    # dbeta = 1 + 0 = 1; dgamma = 1 · -1/2 + 0 = -1/2; dx̂ = dy · gamma = 2, 0
+    # dvariance = (2 · -1 + 0 · 1) · -1/2 · 4^(-3/2) = 1/8; dmean = -(2 + 0) / 2 = -1
+    # dx = dx̂ / 2 + dvariance · 2 (x - mean) / 2 + dmean / 2
+    #    = 1 - 1/8 - 1/2, 0 + 1/8 - 1/2 = 3/8, -3/8
+    # running mean 3/4 · 0 + 1/4 · 2 = 1/2
+    # running variance 3/4 · 1 + 1/4 · 1 = 1, and from the sample variance 2: 3/4 + 1/4 · 2 = 5/4
+    (seen,) = trace(CLEAN[style], HAND, Call(X, training=Training.TRUE, dy=DY))
+    assert seen["output"] == [[0], [2]]
+    assert (seen["dbeta"], seen["dgamma"], seen["dx"]) == ([1], [-0.5], [[0.375], [-0.375]])
+    assert seen["running_mean"] == [0.5]
+    assert seen["running_variance"] == [1 if style == "argument" else 1.25]
+    assert seen["trainable_parameters"] == 2
+    assert seen.get("updates_counted") == (1 if style == "switch" else None)
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_inference_call_by_hand(style):
+    # running mean 1/2 and variance 1 are given: x̂ = (1 - 1/2) / 2, (3 - 1/2) / 2 = 1/4, 5/4
+    # output = 2 x̂ + 1 = 3/2, 7/2; dx = dy · gamma / 2 = 1, 0; dgamma = 1 · 1/4; dbeta = 1
+    layer = Layer(**{**vars(HAND), "running_mean": tensor([0.5]), "running_variance": tensor([1])})
+    (seen,) = trace(CLEAN[style], layer, Call(X, training=Training.FALSE, dy=DY))
+    assert seen["output"] == [[1.5], [3.5]]
+    assert (seen["dbeta"], seen["dgamma"], seen["dx"]) == ([1], [0.25], [[1], [0]])
+    assert (seen["running_mean"], seen["running_variance"]) == ([0.5], [1])
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_fit_by_hand(style):
+    # The gradients of the training call above with dy / 2 samples: dgamma -1/4, dbeta 1/2.
+    # gamma = 2 + 1/8 · 1/4 = 2.03125; beta = 1 - 1/8 · 1/2 = 0.9375
+    seen = trace(CLEAN[style], HAND, Enclose(), Fit(X, DY))[-1]
+    assert (seen["gamma"], seen["beta"]) == ([2.03125], [0.9375])
+    assert seen["running_mean"] == [0.5]
+
+
+def test_zero_debiased_mean_by_hand():
+    # Batch means 2 and 4 with decay 3/4 from zero: 1/2, then 3/8 + 1 = 11/8;
+    # divided by the weight collected, 1/4 and 7/16: 2 and 22/7.
+    layer = Layer(channels=1, rank=2, decay=0.75, zero_debias=True)
+    calls = [Call(tensor(x), training=Training.TRUE) for x in ([[1], [3]], [[3], [5]])]
+    seen = trace(argument_style, layer, *calls)
+    assert seen[0]["running_mean"] == [2]
+    assert seen[1]["running_mean"] == [float(np.float32(11 / 8) / np.float32(7 / 16))]
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_declared_for_every_axis(style):
+    declared = DECLARED[f"{style}_style"]
+    assert declared.keys() == REGISTRY.keys()
+    for name, value in declared.items():
+        values = [entry["value"] for entry in value] if isinstance(value, list) else [value]
+        assert set(values) <= {*REGISTRY[name].values, NOT_APPLICABLE}
+
+
+@pytest.mark.parametrize("name", ["argument_style", "switch_style", "deferred_style"])
+def test_clean_fake_serves_as_a_worker_by_path(name):
+    request = {"id": 1, "scenario": scenario_to_json(scenario(HAND, Call(X)))}
+    done = subprocess.run(
+        [sys.executable, "adapters/worker.py", f"tests/fakes/{name}.py"],
+        cwd=ROOT,
+        input=json.dumps(request) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[0]["versions"].keys() == {f"{name.replace('_', '-')}-fake", "numpy"}
+    assert len(lines[1]["trace"]) == 2
+    assert lines[2] == {"footer": True, "answered": 1}
+
+
+# What is asked of every planted fault and of its clean base: answers of the two must differ.
+
+FOUR = tensor([[0, 1], [4, 1.5], [2, 3], [3, -2]])
+OTHER = tensor([[9, 1], [4, 7.5], [2, 3], [0, 0.5]])
+WEIGHTS = tensor([[1, 0], [0, 2], [0.5, 1], [2, -1]])
+MAP = tensor(np.arange(16).reshape(2, 2, 2, 2) ** 2 / 8)
+ROW = tensor(np.arange(8).reshape(2, 2, 2) ** 2 / 8)
+TRUE, FALSE = Training.TRUE, Training.FALSE
+TRAIN, INFER = Call(FOUR, training=TRUE, dy=WEIGHTS), Call(OTHER, training=FALSE, dy=WEIGHTS)
+FIT = Fit(FOUR, WEIGHTS)
+
+QUESTIONS = {
+    "training, then inference": (
+        {"gamma": tensor([2, 0.5]), "beta": tensor([1, -1]), "scale": True, "center": True},
+        (TRAIN, Call(OTHER, training=TRUE), INFER),
+    ),
+    "defaults": ({"decay": None}, (Call(FOUR, training=TRUE), INFER)),
+    "no epsilon": ({"epsilon": 1e-7}, (TRAIN, INFER)),
+    "bare call": ({}, (Call(FOUR), Call(FOUR, training=TRUE), Call(FOUR))),
+    "None": ({}, (Call(FOUR, training=Training.NONE),)),
+    "0": ({}, (Call(FOUR, training=Training.ZERO),)),
+    "1": ({}, (Call(FOUR, training=Training.ONE),)),
+    "rank 3": ({"rank": 3}, (Call(ROW, training=TRUE),)),
+    "rank 4": ({"rank": 4}, (Call(MAP, training=TRUE),)),
+    "not fused": ({"fused": False}, (TRAIN,)),
+    "default axis": ({"rank": 3, "channel_axis": "default"}, (Call(ROW, training=TRUE),)),
+    "float64": (
+        {"dtype": "float64"},
+        (Call(tensor(np.array(FOUR.values).reshape(4, 2) / 3, "float64"), training=TRUE),),
+    ),
+    "one value": ({}, (Call(tensor([[1, 2]]), training=TRUE),)),
+    "thirds": ({}, (Call(tensor([[1 / 3, 1], [2 / 3, 4]]), training=TRUE),)),
+    "momentum 0": ({"decay": None, "momentum_argument": 0.0}, (TRAIN,)),
+    "momentum 1": ({"decay": None, "momentum_argument": 1.0}, (TRAIN,)),
+    "momentum None": (
+        {"decay": None, "momentum_argument": None},
+        (TRAIN, Call(OTHER, training=TRUE), ResetStatistics(), TRAIN),
+    ),
+    "momentum None, once": ({"decay": None, "momentum_argument": None}, (TRAIN,)),
+    "momentum 1/4": ({"decay": None, "momentum_argument": 0.25}, (TRAIN,)),
+    "no scale": ({"scale": False}, (TRAIN,)),
+    "no center": ({"center": False}, (TRAIN,)),
+    "zero debias": ({"zero_debias": True}, (TRAIN, TRAIN)),
+    "in place": ({"updates_in_place": True}, (Call(FOUR, training=TRUE, updates="forgotten"),)),
+    "forgotten": ({}, (Call(FOUR, training=TRUE, updates="forgotten"),)),
+    "twice": ({}, (Call(FOUR, training=TRUE, updates="twice"),)),
+    "repeated": ({}, (Call(FOUR, training=TRUE, repeat=2),)),
+    "untracked": ({"track_running_statistics": False}, (TRAIN, INFER)),
+    "is True": ({}, (Call(FOUR, training=TRUE, mode="is-true-test"),)),
+    "fed": ({}, tuple(Call(FOUR, training=mode, mode="fed") for mode in (TRUE, FALSE))),
+    "shared": ({}, (CallTwice(FOUR, OTHER, training=TRUE),)),
+    "reset": ({}, (TRAIN, ResetStatistics())),
+    "modes": ({}, (EvalMode(), Call(FOUR, dy=WEIGHTS), TrainMode(), Call(FOUR))),
+    "modes of a model": ({}, (Enclose(), EvalMode("model"), Call(FOUR), TrainMode("model"))),
+    "frozen from the start": ({"trainable": False}, (TRAIN, Enclose(), FIT)),
+    "frozen": ({}, (SetTrainable(value=False), TRAIN, SetTrainable(value=True), TRAIN)),
+    "frozen model": ({}, (Enclose(), SetTrainable(value=False, target="model"), TRAIN)),
+    "frozen fit": ({}, (Enclose(), SetTrainable(value=False), FIT)),
+    "fit": ({}, (Enclose(), FIT, Evaluate(FOUR, WEIGHTS), Predict(OTHER), Predict(OTHER))),
+    "fit after eval": ({}, (Enclose(), EvalMode("model"), FIT)),
+    "compiled, then frozen": (
+        {},
+        (Enclose(), Compile(), SetTrainable(value=False), FIT),
+    ),
+    "fitted, then frozen": (
+        {},
+        (Enclose(), Compile(), FIT, SetTrainable(value=False), FIT),
+    ),
+    "inference written in a model": ({}, (Enclose(training=FALSE), FIT)),
+    "None written in a model": ({}, (Enclose(training=Training.NONE), FIT)),
+    "model without training": (
+        {},
+        (Enclose(form="without-training"), FIT, Predict(OTHER)),
+    ),
+    "layer and model disagree": (
+        {},
+        (Enclose(), SetTrainable(value=False), SetTrainable(value=True, target="model"), FIT),
+    ),
+}
+
+
+def layer_of(changes):
+    arguments = {"channels": 2, "rank": 2, "decay": 0.75, **changes}
+    if arguments["decay"] is None:
+        del arguments["decay"]
+    return Layer(**arguments)
+
+
+def answers(adapter):
+    return {
+        question: answer(adapter, layer_of(changes), *steps)
+        for question, (changes, steps) in QUESTIONS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def clean_answers():
+    return {style: answers(module) for style, module in CLEAN.items()}
+
+
+@pytest.mark.parametrize("name", planted.FAULTS)
+def test_planted_fault_runs_and_answers_differently(name, clean_answers):
+    fault = planted.FAULTS[name]
+    clean = clean_answers[fault.style]
+    seen = answers(fault)
+    assert not [q for q in seen if "adapter_error" in seen[q]]
+    assert "output" in answer(fault, HAND, Call(X, training=TRUE))["trace"][1]["observed"]
+    assert [q for q in seen if "trace" in seen[q] and seen[q] != clean[q]]
+    assert issubclass(fault.Program, CLEAN[fault.style].Program)
+
+
+def test_planted_faults_are_told_apart_by_name():
+    parts = [name for part in planted.PARTS for name in part.FAULTS]
+    assert len(parts) == len(set(parts)) == len(planted.FAULTS) >= 30
+    assert all(name == fault.name for name, fault in planted.FAULTS.items())
+    assert len({fault.Program for fault in planted.FAULTS.values()}) == len(parts)
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_clean_fakes_answer_without_errors(style, clean_answers):
+    assert not [q for q, seen in clean_answers[style].items() if "adapter_error" in seen]
