@@ -189,7 +189,13 @@ class Program:
     def gradients(self, output, key):
         """Return the gradients of ``sum(dy * output)``; a parameter that is not there has none."""
         own = self.variables()
-        parameters = {"d" + name: own[name] for name in ("gamma", "beta") if name in own}
+        with self.graph.as_default():
+            trainable = {variable.op.name for variable in tf.trainable_variables()}
+        parameters = {
+            "d" + name: own[name]
+            for name in ("gamma", "beta")
+            if name in own and own[name].op.name in trainable
+        }
         sources = dict(parameters, dx=self.x)
 
         def make():
@@ -203,8 +209,10 @@ class Program:
         with framework_call():
             return self.session.run([fetches, updates], feed)[0]
 
-    def call_twice(self, first, second, training):
+    def call_twice(self, first, second, training, form):
         """Two applications with shared variables, executed in one run with all their updates."""
+        if form == "functional":
+            raise NotExpressible("A TF1 graph is built by functions; it has no functional models.")
         training = self.said(training)
         one = self.application(training)
         two = self.once(("second", training), lambda: self.apply(self.second, training, "python"))
@@ -213,6 +221,8 @@ class Program:
 
     def enclose(self, training, form):
         """The graph is the model; its model function hands `is_training` on, fixes or omits it."""
+        if form == "functional" and training != "absent":
+            raise NotExpressible("A TF1 graph is built by functions; it has no functional models.")
         self.enclosed = training
         self.form = form
 

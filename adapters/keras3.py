@@ -118,7 +118,8 @@ class Program:
             output = self.forward(x, training)
             loss = keras.ops.sum(dy * output)
         variables = {"dgamma": self.bn.gamma, "dbeta": self.bn.beta}
-        sources = {name: variable for name, variable in variables.items() if variable is not None}
+        trainable = {id(variable) for variable in self.bn.trainable_variables}
+        sources = {name: own for name, own in variables.items() if id(own) in trainable}
         with framework_call():
             gradients = tape.gradient(loss, dict(sources, dx=x))
         seen = {name: value.numpy() for name, value in gradients.items() if value is not None}
@@ -129,16 +130,20 @@ class Program:
         with framework_call():
             return (self.model or self.bn)(x, **training)
 
-    def call_twice(self, first, second, training):
-        """Apply the shared layer in a functional model of two inputs, called once.
+    def call_twice(self, first, second, training, form):
+        """Apply the shared layer twice: in a forward pass, or in a functional model called once.
 
-        Keras documents shared layers so; the model, not the user, then orders the applications.
+        In a functional model Keras, not the user, orders the applications.
         """
         shared = self.model or self.bn
+        keywords = training_keyword(training)
         with framework_call():
-            inputs = [self.input(), self.input()]
-            siamese = keras.Model(inputs, [shared(each) for each in inputs])
-            outputs = siamese([first, second], **training_keyword(training))
+            if form == "functional":
+                inputs = [self.input(), self.input()]
+                siamese = keras.Model(inputs, [shared(each) for each in inputs])
+                outputs = siamese([first, second], **keywords)
+            else:
+                outputs = [shared(tf.constant(x), **keywords) for x in (first, second)]
         return {"output": outputs[0].numpy(), "second_output": outputs[1].numpy()}
 
     def input(self):

@@ -54,6 +54,18 @@ def module_arguments(layer):
     return arguments
 
 
+class Enclosing(torch.nn.Module):
+    """A model whose `forward` applies the module."""
+
+    def __init__(self, bn):
+        super().__init__()
+        self.bn = bn
+
+    def forward(self, x):
+        """Apply the module."""
+        return self.bn(x)
+
+
 class Program:
     """One layer and, once enclosed, the model around it."""
 
@@ -127,17 +139,21 @@ class Program:
                 seen[name] = parameter.grad.numpy().copy()
         return seen
 
-    def call_twice(self, first, second, training):
+    def call_twice(self, first, second, training, form):
         """Apply the one module to two inputs within one forward pass."""
+        if form == "functional":
+            raise NotExpressible("PyTorch composes no model of several inputs from its layers.")
         self.switch(training)
         outputs = [self.forward(self.tensor(x)) for x in (first, second)]
         return {"output": self.array(outputs[0]), "second_output": self.array(outputs[1])}
 
-    def enclose(self, training):
-        """Put the module in a `Sequential`."""
+    def enclose(self, training, form):
+        """Put the module in a `Sequential`, or in a module whose `forward` applies it."""
         if training != "absent":
             raise NotExpressible("The mode cannot be written into a PyTorch model's forward pass.")
-        self.model = torch.nn.Sequential(self.bn)
+        if form == "subclassed":
+            raise NotExpressible("A PyTorch model's forward pass has no `training` to hand on.")
+        self.model = torch.nn.Sequential(self.bn) if form == "functional" else Enclosing(self.bn)
 
     def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
         """The training loop of the PyTorch tutorials."""

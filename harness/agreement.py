@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.judge import Refused, Seen, Trace, used
+from harness.judge import IMPOSSIBLE, Refused, Seen, Trace, used
 from harness.verdict import Cell, shown
 from reference.axis import NOT_APPLICABLE, Value
 from reference.bounded import Bounded
@@ -217,7 +217,7 @@ def would_match(left: Party, right: Party, change: dict[str, Value]) -> bool:
     """Tell whether the left's oracle with some conventions changed agrees with the right."""
     try:
         steps = trajectory(left.scenario, left.conventions.replace(change))
-    except (Unspecified, ZeroDivisionError, KeyError):
+    except IMPOSSIBLE:
         return False
     trace = [
         Seen({n: q.value for n, q in step.quantities.items()}, REFUSED if step.refused else None)

@@ -15,6 +15,9 @@ from suites.vocabulary import Scenario, Step
 
 STATE = ("gamma", "beta", "running_mean", "running_variance", "updates_counted")
 
+IMPOSSIBLE = (Unspecified, ZeroDivisionError, KeyError)
+"""What the oracle raises under conventions that cannot execute a scenario at all."""
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -88,6 +91,12 @@ class Judgement:
         return all(step.agrees for step in self.steps)
 
     @property
+    def predictions(self) -> list[bytes | bool]:
+        """Return everything the oracle predicted, in a form that can be compared."""
+        values = [c.expected for step in self.steps for c in step.checks if c.expected is not None]
+        return [v.tobytes() for v in values] + [step.refusal_expected for step in self.steps]
+
+    @property
     def first_disagreement(self) -> tuple[int, StepJudgement] | None:
         """Return the first step that disagrees, with its index."""
         return next(((i, s) for i, s in enumerate(self.steps) if not s.agrees), None)
@@ -122,7 +131,7 @@ def agrees(scenario: Scenario, conventions: Conventions, trace: Trace) -> bool:
     """Tell whether a trace is what these conventions produce; False where they are silent."""
     try:
         return judge(scenario, conventions, trace).agrees
-    except (Unspecified, ZeroDivisionError, KeyError):
+    except IMPOSSIBLE:
         return False
 
 

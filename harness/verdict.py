@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.judge import Check, Judgement, StepJudgement, Trace, agrees, judge
+from harness.judge import IMPOSSIBLE, Check, Judgement, StepJudgement, Trace, agrees, judge
 from harness.respondent import Answer
 from harness.workers import first_line
 from harness.words import quantity_in_words, step_in_words
@@ -80,8 +80,8 @@ def settled(cell: Cell) -> Cell:
                 reason = f"Rounding alone could make the {name} anything of its own size."
                 return replace(cell, verdict="undetermined", reason=reason)
     for axis in cell.scenario.settles:
-        if not refutes_a_rival(cell, axis):
-            reason = f"The bounds are too wide to tell the values of {axis} apart here."
+        if rival := unrefuted(cell, cell.judgement, axis):
+            reason = f"The bounds are too wide to exclude that {axis} is {shown(rival)}."
             return replace(cell, verdict="undetermined", reason=reason)
     return replace(cell, verdict="conforms", reason="Every step agrees with the oracle.")
 
@@ -94,15 +94,19 @@ def wider_than_itself(check: Check) -> bool:
     return size > 0 and check.bound >= size
 
 
-def refutes_a_rival(cell: Cell, axis: str) -> bool:
-    """Tell whether some other value of an axis would not agree; true where it is not consulted."""
-    assert cell.judgement is not None and cell.conventions is not None
-    if axis not in cell.judgement.read:
-        return True
-    return not all(
-        agrees(cell.scenario, cell.conventions.replace({axis: rival}), cell.trace)
-        for rival in rivals(cell.conventions, axis)
-    )
+def unrefuted(cell: Cell, judgement: Judgement, axis: str) -> Value | None:
+    """Return a value of an axis that predicts something else and still agrees with the trace."""
+    assert cell.conventions is not None
+    if axis not in judgement.read:
+        return None
+    for rival in rivals(cell.conventions, axis):
+        try:
+            found = judge(cell.scenario, cell.conventions.replace({axis: rival}), cell.trace)
+        except IMPOSSIBLE:
+            continue
+        if found.agrees and found.predictions != judgement.predictions:
+            return rival
+    return None
 
 
 def rivals(conventions: Conventions, axis: str) -> Iterator[Value]:

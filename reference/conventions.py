@@ -202,6 +202,20 @@ STATISTICS = (
         "What the running statistics become when one execution applies the layer twice.",
     ),
     Axis(
+        "shared-layer-updates-in-a-functional-model",
+        "timing",
+        (
+            "in call order",
+            "in reverse order",
+            "both from the value before",
+            "last call only",
+            "first call only",
+            "in no fixed order",
+        ),
+        "The same where the two applications are composed into a model of layers.",
+        translation="Apply the layer twice in a forward pass of your own.",
+    ),
+    Axis(
         "update-counter",
         "choice",
         ("none", "counts training executions"),

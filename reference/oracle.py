@@ -251,17 +251,20 @@ class Oracle:
         ):
             by = self.normaliser(batch, execution, state, state)
             seen[name] = self.shaped(output(self.pooled(x), by, self.meaning.form), x)
-        return seen, self.updated_twice(batches, execution, state)
+        axis = "shared-layer-updates"
+        if step.form == "functional":
+            axis += "-in-a-functional-model"
+        return seen, self.updated_twice(axis, batches, execution, state)
 
     def updated_twice(
-        self, batches: list[Moments], execution: Execution, state: dict[str, Bounded]
+        self, axis: str, batches: list[Moments], execution: Execution, state: dict[str, Bounded]
     ) -> dict[str, Bounded]:
         """Return the state after one execution updated the running statistics from two batches."""
         if not self.meaning.tracks or not (
             execution.run == "training" and execution.statistics_move
         ):
             return state
-        rule = str(self.conventions["shared-layer-updates"])
+        rule = str(self.conventions[axis])
         if rule == "in no fixed order":
             orders = ("in call order", "in reverse order", "both from the value before")
             first, *others = (self.in_order(order, batches, execution, state) for order in orders)

@@ -50,8 +50,9 @@ function pairParts(pair) {
 function pairSummary(pair) {
   const total = pair.same.length + pair.translated.length + pair.unmatched.length;
   return element('p', { class: 'pair-summary' },
-    `Of ${plural(total, 'comparable scenario')}, ${pair.same.length} are the same, ` +
-    `${pair.translated.length} the same once translated, ${pair.unmatched.length} cannot be matched.`);
+    `From ${pair.from} to ${pair.to}: of ${plural(total, 'comparable scenario')}, ` +
+    `same ${pair.same.length}, same once translated ${pair.translated.length}, ` +
+    `cannot be matched ${pair.unmatched.length}.`);
 }
 
 function pairList(title, symbol, sentence, count, content) {

@@ -150,6 +150,20 @@ SCENARIOS = (
         repeats=5,
     ),
     scenario(
+        name="shared-layer-in-a-functional-model",
+        question="What do the running statistics become when a model composed of layers applies "
+        "one layer to two inputs?",
+        layer=BASE,
+        steps=(CallTwice(X, OTHER, TRUE, "functional"),),
+        settles=("shared-layer-updates-in-a-functional-model",),
+        clauses=("BN-5.4",),
+        sources=(
+            "https://github.com/tensorflow/tensorflow/issues/26322",
+            "https://github.com/keras-team/keras/blob/v3.15.1/keras/src/ops/function.py",
+        ),
+        repeats=5,
+    ),
+    scenario(
         name="shared-layer-in-inference",
         question="Does a shared layer leave its statistics alone in inference?",
         layer=STARTED,

@@ -95,7 +95,10 @@ Updates = Literal["documented", "forgotten", "twice"]
 
 @dataclass(frozen=True)
 class Build:
-    """Create the layer's variables for its input shape. Put first when a scenario omits it."""
+    """Create the layer's variables for its input shape. Put first when a scenario omits it.
+
+    Nothing is observed of a layer before this step, even where its variables exist already.
+    """
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,8 @@ class Call:
 
     `training` is said the framework's own way: as an argument, or, where the mode is a switch, by
     `train(mode)` right before the call.
-    `dy` asks for the gradients of ``sum(dy * output)`` with respect to x, gamma and beta, computed
-    in this same execution. `mode` says how `training` is passed: as the Python value written; as a
+    `dy` asks for the gradients of ``sum(dy * output)`` with respect to x and to those of gamma and
+    beta that are trainable, computed in this same execution. `mode` says how `training` is passed: as the Python value written; as a
     tensor fed at execution time (`fed`); or as such a tensor which the user's model function tests
     with ``is True`` to choose between two calls (`is-true-test`). `updates` says what the user does
     about the framework's deferred update operations: what its documentation asks; nothing; or runs
@@ -122,11 +125,16 @@ class Call:
 
 @dataclass(frozen=True)
 class CallTwice:
-    """One execution that applies the one (shared) layer to `first` and then to `second`."""
+    """One execution that applies the one (shared) layer to `first` and then to `second`.
+
+    `form` says how that is written: one after the other in a forward pass (`subclassed`), or
+    composed into a model of two inputs and two outputs (`functional`).
+    """
 
     first: Tensor
     second: Tensor
     training: Training = Training.ABSENT
+    form: Form = "subclassed"
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ class Enclose:
 
 @dataclass(frozen=True)
 class Compile:
-    """Prepare the model for training with plain SGD (where the framework has such a step)."""
+    """Prepare the model for training with plain SGD, where the framework has such a step."""
 
     learning_rate: float = LEARNING_RATE
 

@@ -309,7 +309,7 @@ SPECIAL_CELLS = {
     },
     ("tf-contrib", "infinite-input-reaches-the-statistics"): {
         "verdict": "crashed",
-        "known": {"link": "https://github.com/tensorflow/tensorflow/issues/1", "note": "Old."},
+        "known": {"link": "https://example.org/issues/1", "note": "Old."},
         "reason": "The worker was killed by SIGSEGV during step 2.",
         "steps": [],
     },

@@ -25,6 +25,7 @@ ALL = {
     "debiasing": "none",
     "inference-updates": "never",
     "shared-layer-updates": "in call order",
+    "shared-layer-updates-in-a-functional-model": "in call order",
     "trainable-false-parameters": "stop",
     "eval-mode-parameters": "still learn",
 }

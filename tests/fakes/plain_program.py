@@ -166,7 +166,7 @@ class PlainProgram:
         seen = {"dx": self.as_given(gradients.pop("dx"))}
         return dict(seen, **gradients) if self.learns() else seen
 
-    def call_twice(self, first, second, training):
+    def call_twice(self, first, second, training, form):  # noqa: ARG002 - both forms are alike
         """Apply the one layer to two inputs."""
         requested = self.resolve(training)
         executions = [self.run(x, requested) for x in (first, second)]

@@ -196,9 +196,9 @@ class SharedLayer(Program):
         else:
             self.together.append(execution)
 
-    def call_twice(self, first, second, training):
+    def call_twice(self, first, second, training, form):
         self.together = []
-        seen = super().call_twice(first, second, training)
+        seen = super().call_twice(first, second, training, form)
         self.settle(self.together)
         self.together = None
         return seen

@@ -1,0 +1,87 @@
+"""A run: every implementation asked every scenario, side by side, nothing measured ever lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.environments import Unavailable
+from harness.implementations import Implementation
+from harness.respondent import Respondent
+from harness.verdict import Cell, verdict_on
+from suites.vocabulary import Scenario
+
+Report = Callable[[str, Cell | None], None]
+IMPLEMENTATIONS_AT_ONCE = 4
+
+
+@dataclass
+class Session:
+    """What a run has found so far.
+
+    `cells` are by implementation and scenario name; `headers` are the workers' introductions;
+    `unavailable` says why an implementation has no environment.
+    """
+
+    implementations: Sequence[Implementation]
+    scenarios: Sequence[Scenario]
+    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    headers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, report: Report) -> None:
+        """Ask everything. On an interrupt stop the workers, keep the cells, and raise it again.
+
+        `report` is told of each cell, and with None of progress in words, from several threads.
+        """
+        with ThreadPoolExecutor(IMPLEMENTATIONS_AT_ONCE) as pool:
+            asked = [pool.submit(self.question, each, report) for each in self.implementations]
+            try:
+                for future in asked:
+                    future.result()
+            except BaseException:
+                self.stopping.set()
+                raise
+        self.fill()
+
+    def question(self, implementation: Implementation, report: Report) -> None:
+        """Ask one implementation every scenario."""
+        try:
+            with Respondent(implementation, lambda text: report(text, None)) as respondent:
+                for scenario in self.scenarios:
+                    if self.stopping.is_set():
+                        break
+                    cell = judged(respondent, scenario)
+                    self.cells[implementation.name, scenario.name] = cell
+                    report(implementation.name, cell)
+                self.headers[implementation.name] = respondent.header
+        except Unavailable as reason:
+            self.unavailable[implementation.name] = str(reason)
+
+    def fill(self) -> None:
+        """Give every cell that was not measured the verdict that says so."""
+        for implementation in self.implementations:
+            reason = self.unavailable.get(implementation.name)
+            for scenario in self.scenarios:
+                key = (implementation.name, scenario.name)
+                if key not in self.cells:
+                    verdict = "unavailable" if reason else "did not run"
+                    text = reason or "The run ended before this scenario."
+                    self.cells[key] = Cell(implementation.name, scenario, verdict, text)
+
+    @property
+    def measured(self) -> int:
+        """Return how many cells were really asked."""
+        skipped = ("unavailable", "did not run")
+        return sum(cell.verdict not in skipped for cell in self.cells.values())
+
+
+def judged(respondent: Respondent, scenario: Scenario) -> Cell:
+    """Ask and judge one scenario."""
+    implementation = respondent.implementation
+    answer = respondent.answer(scenario)
+    return verdict_on(implementation.name, scenario, implementation.conventions(scenario), answer)
