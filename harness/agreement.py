@@ -8,14 +8,15 @@ sum of their bounds, each grown along the oracle's own trajectory from the initi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from harness.judge import IMPOSSIBLE, Refused, Seen, Trace, used
+from harness.judge import IMPOSSIBLE, Array, Refused, Seen, Trace, used
 from harness.verdict import Cell, shown
+from harness.words import quantity_in_words
 from reference.axis import NOT_APPLICABLE, Value
 from reference.bounded import Bounded
 from reference.chosen import PAPER, Conventions, Unspecified
@@ -24,7 +25,8 @@ from reference.oracle import Expected, Oracle
 from suites.vocabulary import Scenario
 
 PAPER_NAME = "paper"
-MOST_AXES_AT_ONCE = 3
+MOST_AXES_AT_ONCE = 4
+OPEN = "in no fixed order"
 REFUSED = Refused("Refusal", "under these conventions")
 Trajectory = list[Expected]
 
@@ -92,8 +94,8 @@ def paper(scenario: Scenario) -> Party | None:
         steps = trajectory(scenario, Conventions(PAPER.values))
     except Unspecified:
         return None
-    trace = [Seen({name: q.value for name, q in step.quantities.items()}) for step in steps]
-    return Party(PAPER_NAME, scenario, tuple(trace), PAPER)
+    trace = shown_by([step.quantities for step in steps], steps)
+    return Party(PAPER_NAME, scenario, trace, PAPER)
 
 
 def party_of(cell: Cell) -> Party | None:
@@ -141,31 +143,38 @@ def grouped(parties: list[Party]) -> list[list[Party]]:
 
 
 def alike(left: Party, right: Party) -> bool:
-    """Tell whether two traces agree within the sum of their bounds."""
-    return matches(left.trace, left.trajectory, right.trace, right.trajectory)
+    """Tell whether two traces agree, within the sum of their bounds, on what is asked about."""
+    return not differing(left, left.trace, left.trajectory, right)
 
 
-def matches(
-    left: Trace, left_bounds: Trajectory, right: Trace, right_bounds: Trajectory
-) -> bool:
-    """Tell whether two traces agree, given the trajectories that bound them."""
-    if len(left) != len(right):
+def differing(left: Party, trace: Trace, bounds: Trajectory, right: Party) -> list[str]:
+    """Return the quantities asked about on which a trace disagrees with the right's.
+
+    `bounds` is the trajectory that bounds the trace. "refusal" stands for one refusing and the
+    other not.
+    """
+    found: dict[str, None] = {}
+    about = set(left.scenario.about)
+    for index, (one, other) in enumerate(itertools.zip_longest(trace, right.trace)):
+        if one is None or other is None or (one.refusal is None) != (other.refusal is None):
+            found["refusal"] = None
+            break
+        for name in sorted(about & set(one.observed) & set(other.observed)):
+            slack = bound_at(bounds, index, name) + bound_at(right.trajectory, index, name)
+            if not near(one.observed[name], other.observed[name], slack):
+                found[name] = None
+    return list(found)
+
+
+def near(one: Array, other: Array, slack: Array) -> bool:
+    """Tell whether two arrays differ by no more than `slack`."""
+    if one.shape != other.shape:
         return False
-    for index, (one, other) in enumerate(zip(left, right, strict=True)):
-        if (one.refusal is None) != (other.refusal is None):
-            return False
-        for name in set(one.observed) & set(other.observed):
-            slack = bound_at(left_bounds, index, name) + bound_at(right_bounds, index, name)
-            value = np.asarray(one.observed[name], dtype=np.float64)
-            if value.shape != other.observed[name].shape:
-                return False
-            near = Bounded(value, np.broadcast_to(slack, value.shape))
-            if value.size and used(near, np.asarray(other.observed[name], np.float64))[1].max() > 1:
-                return False
-    return True
+    middle = Bounded(np.asarray(one, dtype=np.float64), np.broadcast_to(slack, one.shape))
+    return not one.size or bool(used(middle, np.asarray(other, np.float64))[1].max() <= 1)
 
 
-def bound_at(steps: Trajectory, index: int, name: str) -> np.ndarray:
+def bound_at(steps: Trajectory, index: int, name: str) -> Array:
     """Return the bound of a quantity after a step; zero where the oracle does not expect it."""
     if index < len(steps) and name in steps[index].quantities:
         return steps[index].quantities[name].bound
@@ -185,12 +194,15 @@ def representative(group: list[Party]) -> Party:
 
 def separation(left: Party, right: Party) -> Separation:
     """Return the fewest axes whose change on the left makes it agree with the right."""
+    quantities = differing(left, left.trace, left.trajectory, right)
+    if would_match(left, right, {}):
+        axes = tuple(axis for axis in REGISTRY if OPEN in (stated(left, axis), stated(right, axis)))
+        return Separation(left.name, right.name, axes, sentence(left, right, quantities, axes))
     for axes in candidate_sets(left, right):
         change = {axis: right.conventions.values[axis] for axis in axes}
         if would_match(left, right, change):
-            return Separation(left.name, right.name, axes, sentence(left, right, axes))
-    text = f"No declared convention explains how {left.name} and {right.name} differ here."
-    return Separation(left.name, right.name, (), text)
+            return Separation(left.name, right.name, axes, sentence(left, right, quantities, axes))
+    return Separation(left.name, right.name, (), sentence(left, right, quantities, ()))
 
 
 def candidate_sets(left: Party, right: Party) -> Iterator[tuple[str, ...]]:
@@ -219,18 +231,29 @@ def would_match(left: Party, right: Party, change: dict[str, Value]) -> bool:
         steps = trajectory(left.scenario, left.conventions.replace(change))
     except IMPOSSIBLE:
         return False
-    trace = [
-        Seen({n: q.value for n, q in step.quantities.items()}, REFUSED if step.refused else None)
-        for step in steps
+    outcomes = ((step.quantities, *step.others) for step in steps)
+    return any(
+        not differing(left, shown_by(outcome, steps), steps, right)
+        for outcome in itertools.product(*outcomes)
+    )
+
+
+def shown_by(outcome: Sequence[Mapping[str, Bounded]], steps: Trajectory) -> Trace:
+    """Return the trace an implementation with exactly these outcomes would show."""
+    return [
+        Seen({name: each.value for name, each in quantities.items()}, REFUSED if step.refused else None)
+        for quantities, step in zip(outcome, steps, strict=True)
     ]
-    return matches(tuple(trace), steps, right.trace, right.trajectory)
 
 
-def sentence(left: Party, right: Party, axes: tuple[str, ...]) -> str:
+def sentence(left: Party, right: Party, quantities: list[str], axes: tuple[str, ...]) -> str:
     """Return what separates two parties, in words."""
+    where = " and ".join(quantity_in_words(name) for name in quantities)
+    if not axes:
+        return f"They differ in {where}, which no declared convention explains."
     parts = (
         f"{axis} ({left.name}: {shown(left.conventions.values[axis])}, "
         f"{right.name}: {shown(right.conventions.values[axis])})"
         for axis in axes
     )
-    return "They differ by " + " and ".join(parts) + "."
+    return f"They differ in {where} by " + " and ".join(parts) + "."

@@ -9,6 +9,7 @@ Declarations live in ``adapters/declared/NAME.toml`` as a list of tables::
     cite = ["https://…"]
 
 `when` may name rank, fused, dtype, layout, execution, device and version, never a scenario.
+``[measured]`` names the versions the values were measured at; for later ones they are `assumed`.
 An axis the implementation has no occasion to choose on has ``value = "not applicable"`` and `why`.
 """
 
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from packaging.version import Version
 
 from harness.complaint import Complaint
 from reference.axis import NOT_APPLICABLE, Value
@@ -58,21 +61,60 @@ class Declaration:
         return all(context.get(key) in admitted for key, admitted in self.when.items())
 
 
-def load(path: Path) -> tuple[Declaration, ...]:
+@dataclass(frozen=True)
+class Declarations:
+    """All that is declared of one implementation, and the versions it was measured at."""
+
+    entries: tuple[Declaration, ...]
+    measured: Mapping[str, str]
+
+    def assumed(self, versions: Mapping[str, str]) -> bool:
+        """Tell whether any of these versions is later than the one measured."""
+        return any(
+            Version(versions[name]) > Version(at)
+            for name, at in self.measured.items()
+            if name in versions
+        )
+
+    def at(self, context: Context) -> Conventions:
+        """Return the conventions in force in a context.
+
+        Raises Complaint where two declarations of one axis hold.
+        """
+        values: dict[str, Value] = {}
+        for declaration in self.entries:
+            if not declaration.holds(context):
+                continue
+            if declaration.axis in values:
+                raise Complaint(f"{declaration.axis} is declared twice for {dict(context)}.")
+            values[declaration.axis] = declaration.value
+        return Conventions(values)
+
+    def gaps(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the axes, each with a context, about which nothing is declared."""
+        found: dict[str, dict[str, Any]] = {}
+        for context in contexts():
+            for axis in set(REGISTRY) - set(self.at(context).values):
+                found.setdefault(axis, context)
+        return sorted(found.items(), key=lambda gap: gap[0])
+
+
+def load(path: Path) -> Declarations:
     """Return the declarations of a file.
 
     Raises Complaint for a file that cannot be read, is not TOML, or says something inadmissible,
     and for overlaps between declarations of one axis.
     """
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("convention", [])
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Complaint(f"The declarations {path} cannot be read: {error.strerror}.") from error
     except tomllib.TOMLDecodeError as error:
         raise Complaint(f"The declarations {path} are not valid TOML: {error}.") from error
-    declared = tuple(parsed(entry, path) for entry in entries)
+    entries = tuple(parsed(entry, path) for entry in document.get("convention", []))
+    declared = Declarations(entries, document.get("measured", {}))
     for context in contexts():
-        at(declared, context)
+        declared.at(context)
     return declared
 
 
@@ -96,27 +138,6 @@ def contexts() -> Iterator[dict[str, Any]]:
     """Yield every combination of context values that a scenario can have."""
     for values in itertools.product(*CONTEXT.values()):
         yield dict(zip(CONTEXT, values, strict=True))
-
-
-def at(declared: Sequence[Declaration], context: Context) -> Conventions:
-    """Return the conventions in force in a context. Raises Complaint where two declare one axis."""
-    values: dict[str, Value] = {}
-    for declaration in declared:
-        if not declaration.holds(context):
-            continue
-        if declaration.axis in values:
-            raise Complaint(f"{declaration.axis} is declared twice for {dict(context)}.")
-        values[declaration.axis] = declaration.value
-    return Conventions(values)
-
-
-def gaps(declared: Sequence[Declaration]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the axes, each with a context, about which the declarations say nothing."""
-    found = {}
-    for context in contexts():
-        for axis in set(REGISTRY) - set(at(declared, context).values):
-            found.setdefault(axis, context)
-    return sorted(found.items())
 
 
 def context_of(layer: Layer, execution: str, device: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import adapters
 from harness import declarations
 from harness.complaint import Complaint
-from harness.declarations import Declaration
+from harness.declarations import Declarations
 from harness.environments import Unavailable
 from harness.interpreters import find_interpreter
 from reference.chosen import Conventions
@@ -20,6 +20,7 @@ from suites.vocabulary import Scenario
 
 FOLDER = Path(adapters.__file__).parent
 THIS = "this"
+NOTHING = Declarations((), {})
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,16 @@ class Implementation:
     adapter: str
     environment: str = THIS
     python: tuple[str, ...] = ()
-    variables: dict[str, str] = field(default_factory=dict, hash=False)
+    variables: Mapping[str, str] = field(default_factory=dict)
     execution: str = "eager"
     device: str = "cpu"
     instead_of: str | None = None
-    declared: tuple[Declaration, ...] = ()
+    declared: Declarations = NOTHING
 
     def conventions(self, scenario: Scenario) -> Conventions:
         """Return what is declared in the context of a scenario."""
         context = declarations.context_of(scenario.layer, self.execution, self.device)
-        return declarations.at(self.declared, context)
+        return self.declared.at(context)
 
     def obstacle(self) -> str | None:
         """Return why no environment can be had, as a sentence; None where nothing stands against.

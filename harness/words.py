@@ -20,6 +20,7 @@ QUANTITIES = {
     "running_variance": "running variance",
     "updates_counted": "count of updates",
     "trainable_parameters": "number of trainable parameters",
+    "refusal": "whether an error is raised",
 }
 LAYER = {
     "decay": "weight kept on the old running value",

@@ -134,6 +134,7 @@ NORMALISATION = (
         "refusal",
         ("computed", "refused"),
         "Whether the layer can be made for float64 at all.",
+        paper="computed",
         translation="Use float32.",
     ),
     Axis(
@@ -158,6 +159,7 @@ STATISTICS = (
         "choice",
         ("none", "zero-debias"),
         "Whether running statistics are corrected for their initial value without being asked.",
+        paper="none",
     ),
     Axis(
         "zero-debias-argument",
@@ -220,6 +222,7 @@ STATISTICS = (
         "choice",
         ("none", "counts training executions"),
         "Whether the layer keeps a count of its updates among its state.",
+        paper="none",
     ),
     Axis(
         "no-running-statistics",

@@ -128,7 +128,7 @@ class Oracle:
         if dy is not None:
             found = gradients(x, dy, by, form)
             seen["dx"] = found.dx
-            if execution.parameters_move:
+            if self.switches.parameters_move(execution):
                 seen.update(self.parameter_gradients(found.dgamma, found.dbeta))
         return seen, after
 

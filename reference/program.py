@@ -21,11 +21,11 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of the layer: its mode and what it may move."""
+    """One execution of the layer: its mode, and whether the layer is trainable in it."""
 
     run: Run
     statistics_move: bool
-    parameters_move: bool
+    trainable: bool
 
 
 @dataclass
@@ -58,9 +58,8 @@ class Switches:
         return self.trainable_for_fit
 
     def switch(self, run: Run) -> None:
-        """Remember a mode, where the implementation does."""
-        if self.conventions["mode-memory"] == "remembers the last switch":
-            self.remembered = run
+        """Note the mode last switched to; `bare` asks whether the implementation remembers it."""
+        self.remembered = run
 
     def set_trainable(self, value: bool, target: Target) -> None:
         """Freeze or unfreeze the layer, or the model and with it the layer."""
@@ -137,14 +136,14 @@ class Switches:
 
     def bare(self) -> Run:
         """Return the mode of a call that does not say which."""
-        if self.conventions["mode-memory"] != "none" and self.remembered is not None:
+        if self.remembered is not None and self.conventions["mode-memory"] != "none":
             return self.remembered
         return "training" if self.conventions["bare-call"] == "training" else "inference"
 
     def execution(self, run: Run, asked: Run | None, trainable: bool) -> Execution:
         """Apply freezing to a mode."""
         if trainable:
-            return Execution(run, statistics_move=True, parameters_move=self.parameters(run, True))
+            return Execution(run, statistics_move=True, trainable=True)
         mode = self.conventions["trainable-false-mode"]
         if mode == "inference even with training=True":
             run = "inference"
@@ -153,13 +152,14 @@ class Switches:
         moving = run == "training" and (
             self.conventions["trainable-false-statistics"] == "still move in training"
         )
-        return Execution(run, moving, self.parameters(run, False))
+        return Execution(run, moving, trainable=False)
 
-    def parameters(self, run: Run, trainable: bool) -> bool:
+    def parameters_move(self, execution: Execution) -> bool:
         """Return whether gamma and beta receive gradients in this execution."""
-        if not self.counts_as_trainable(trainable):
+        if not self.counts_as_trainable(execution.trainable):
             return False
-        return run == "training" or self.conventions["eval-mode-parameters"] == "still learn"
+        learning = execution.run == "training"
+        return learning or self.conventions["eval-mode-parameters"] == "still learn"
 
     def counts_as_trainable(self, trainable: bool) -> bool:
         """Return whether gamma and beta count as trainable for a layer frozen or not."""

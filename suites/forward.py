@@ -11,15 +11,17 @@ from suites.inputs import (
     GAMMA,
     RUNNING_MEAN,
     RUNNING_VARIANCE,
+    TRAINED,
     batch,
     cast,
+    without_beta,
+    without_gamma,
 )
 from suites.sources import CONTRIB, KERAS, PAPER, TORCH
 from suites.vocabulary import ABSENT, Call, Layer, Scenario, Tensor, Training
 
-scenario = partial(Scenario, suite="forward")
+scenario = partial(Scenario, suite="forward", about=("output", "trainable_parameters"))
 AFFINE = replace(BASE, gamma=GAMMA, beta=BETA)
-TRAINED = replace(AFFINE, running_mean=RUNNING_MEAN, running_variance=RUNNING_VARIANCE)
 TRUE, FALSE = Training.TRUE, Training.FALSE
 
 
@@ -140,7 +142,7 @@ SCENARIOS = (
     scenario(
         name="no-gamma",
         question="Does a layer told to have no gamma have none, and train beta alone?",
-        layer=replace(BASE, scale=False, beta=BETA),
+        layer=without_gamma(replace(BASE, beta=BETA)),
         steps=(Call(batch("no-gamma"), TRUE),),
         settles=("training-output-variance",),
         clauses=("BN-2.1",),
@@ -149,7 +151,7 @@ SCENARIOS = (
     scenario(
         name="no-beta",
         question="Does a layer told to have no beta have none, and train gamma alone?",
-        layer=replace(BASE, center=False, gamma=GAMMA),
+        layer=without_beta(replace(BASE, gamma=GAMMA)),
         steps=(Call(batch("no-beta"), TRUE),),
         settles=("training-output-variance",),
         clauses=("BN-2.1",),
@@ -158,7 +160,7 @@ SCENARIOS = (
     scenario(
         name="no-gamma-and-no-beta",
         question="Does a layer without gamma and beta have no parameters at all?",
-        layer=replace(BASE, center=False, scale=False),
+        layer=without_beta(without_gamma(BASE)),
         steps=(Call(batch("no-gamma-and-no-beta"), TRUE),),
         settles=("training-output-variance",),
         clauses=("BN-2.1",),
@@ -167,7 +169,7 @@ SCENARIOS = (
     scenario(
         name="gamma-by-default",
         question="Does the layer learn a gamma when the user does not say?",
-        layer=replace(BASE, scale=ABSENT, center=ABSENT),
+        layer=replace(BASE, scale=ABSENT, center=ABSENT, gamma=ABSENT, beta=ABSENT),
         steps=(Call(batch("gamma-by-default"), TRUE),),
         settles=("default-gamma",),
         clauses=("BN-2.1",),

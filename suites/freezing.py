@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from suites.inputs import (
-    BASE,
-    BETA,
-    GAMMA,
-    RUNNING_MEAN,
-    RUNNING_VARIANCE,
-    batch,
-    weights,
-)
+from suites.inputs import TRAINED, batch, weights
 from suites.sources import (
     CONTRIB,
     KERAS,
@@ -33,11 +25,12 @@ from suites.vocabulary import (
     Training,
 )
 
-scenario = partial(Scenario, suite="freezing")
-LAYER = replace(
-    BASE, gamma=GAMMA, beta=BETA, running_mean=RUNNING_MEAN, running_variance=RUNNING_VARIANCE
+scenario = partial(
+    Scenario,
+    suite="freezing",
+    about=("output", "running_mean", "gamma", "beta", "dx", "dgamma", "dbeta"),
 )
-BORN_FROZEN = replace(LAYER, trainable=False)
+BORN_FROZEN = replace(TRAINED, trainable=False)
 X, DY = batch("freezing"), weights("freezing")
 TRUE, FALSE = Training.TRUE, Training.FALSE
 FREEZE, THAW = SetTrainable(False), SetTrainable(True)
@@ -83,7 +76,7 @@ SCENARIOS = (
     scenario(
         name="frozen-before-build",
         question="Does freezing the layer before its variables exist count?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(FREEZE, Build(), Call(X, TRUE)),
         settles=("trainable-false-mode",),
         clauses=("BN-8.2",),
@@ -92,7 +85,7 @@ SCENARIOS = (
     scenario(
         name="frozen-after-build",
         question="Does freezing the layer change what training=True does?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(FREEZE, Call(X, TRUE)),
         settles=("trainable-false-mode",),
         clauses=("BN-8.2", "BN-8.3"),
@@ -101,7 +94,7 @@ SCENARIOS = (
     scenario(
         name="frozen-after-training",
         question="Does freezing a layer that has trained keep its statistics where they are?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, TRUE), FREEZE, Call(batch("freezing/other"), TRUE)),
         settles=("trainable-false-mode",),
         clauses=("BN-8.3",),
@@ -110,7 +103,7 @@ SCENARIOS = (
     scenario(
         name="frozen-in-inference",
         question="Is inference the same for a frozen layer?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(FREEZE, Call(X, FALSE)),
         settles=("inference-output-statistics",),
         clauses=("BN-6.2",),
@@ -119,7 +112,7 @@ SCENARIOS = (
     scenario(
         name="frozen-gradients",
         question="Which gradients does a frozen layer give in training?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(FREEZE, Call(X, TRUE, DY)),
         settles=("trainable-false-mode", "trainable-false-parameters"),
         clauses=("BN-8.1", "BN-7.1"),
@@ -128,7 +121,7 @@ SCENARIOS = (
     scenario(
         name="frozen-fit",
         question="Do the statistics, gamma and beta of a frozen layer stay through training?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), FREEZE, Fit(X, DY)),
         settles=("trainable-false-mode", "trainable-false-parameters"),
         clauses=("BN-8.1", "BN-8.3"),
@@ -137,7 +130,7 @@ SCENARIOS = (
     scenario(
         name="frozen-before-compile",
         question="Does freezing before compiling hold in training?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), FREEZE, Compile(), Fit(X, DY)),
         settles=("trainable-false-mode",),
         clauses=("BN-8.4",),
@@ -146,7 +139,7 @@ SCENARIOS = (
     scenario(
         name="frozen-after-compile",
         question="Does freezing after compiling, before the first training loop, take effect?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Compile(), FREEZE, Fit(X, DY)),
         settles=("trainable-read-by-fit",),
         clauses=("BN-8.4",),
@@ -155,7 +148,7 @@ SCENARIOS = (
     scenario(
         name="frozen-between-two-fits",
         question="Does freezing between two training loops take effect without compiling again?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Fit(X, DY), FREEZE, Fit(X, DY)),
         settles=("trainable-read-by-fit",),
         clauses=("BN-8.4",),
@@ -164,7 +157,7 @@ SCENARIOS = (
     scenario(
         name="frozen-and-compiled-again",
         question="Does freezing between two training loops take effect after compiling again?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Compile(), Fit(X, DY), FREEZE, Compile(), Fit(X, DY)),
         settles=("trainable-false-mode",),
         clauses=("BN-8.4",),
@@ -173,7 +166,7 @@ SCENARIOS = (
     scenario(
         name="model-frozen",
         question="Does freezing the enclosing model freeze the layer inside?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), SetTrainable(False, "model"), Fit(X, DY)),
         settles=("trainable-false-mode", "trainable-false-parameters"),
         clauses=("BN-8.5",),
@@ -182,7 +175,7 @@ SCENARIOS = (
     scenario(
         name="model-frozen-layer-thawed",
         question="Does the layer train again when it alone is thawed inside a frozen model?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), SetTrainable(False, "model"), THAW, Call(X, TRUE, DY)),
         settles=("training-output-statistics",),
         clauses=("BN-8.5",),
@@ -191,7 +184,7 @@ SCENARIOS = (
     scenario(
         name="layer-frozen-model-thawed",
         question="Does unfreezing the enclosing model unfreeze a layer frozen by itself?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), FREEZE, SetTrainable(True, "model"), Call(X, TRUE, DY)),
         settles=("model-trainable-reaches-the-layer",),
         clauses=("BN-8.5",),
@@ -200,7 +193,7 @@ SCENARIOS = (
     scenario(
         name="thawed",
         question="Does unfreezing undo freezing entirely?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(FREEZE, Call(X, TRUE), THAW, Call(X, TRUE, DY)),
         settles=("training-output-statistics",),
         clauses=("BN-8.5",),
@@ -209,7 +202,7 @@ SCENARIOS = (
     scenario(
         name="thawed-fit",
         question="Does a layer thawed before training learn and move its statistics?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), FREEZE, THAW, Fit(X, DY)),
         settles=("training-output-statistics",),
         clauses=("BN-8.5",),
@@ -218,7 +211,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode-still-learns",
         question="Do gamma and beta still receive gradients in evaluation mode?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(EvalMode(), Call(X, dy=DY)),
         settles=("eval-mode-parameters",),
         clauses=("BN-8.6",),
@@ -227,7 +220,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode-thaws-in-fit",
         question="Does a layer set to evaluation mode stay so through the training loop?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), EvalMode(), Fit(X, DY)),
         settles=("mode-memory",),
         clauses=("BN-8.6",),
@@ -236,7 +229,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode-after-model-train",
         question="Does evaluation mode set after model.train() keep the statistics in place?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), TrainMode("model"), EvalMode(), Call(X, dy=DY)),
         settles=("mode-memory", "eval-mode-parameters"),
         clauses=("BN-8.6",),
@@ -245,7 +238,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode-undone-by-model-train",
         question="Does model.train() silently undo evaluation mode of the layer?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), EvalMode(), TrainMode("model"), Call(X)),
         settles=("mode-memory",),
         clauses=("BN-8.6",),
@@ -254,7 +247,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode-and-frozen-parameters",
         question="Does evaluation mode together with frozen parameters stop everything?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), TrainMode("model"), EvalMode(), FREEZE, Call(X, dy=DY)),
         settles=("trainable-false-parameters", "mode-memory"),
         clauses=("BN-8.6", "BN-8.1"),

@@ -5,27 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from suites.inputs import (
-    BASE,
-    BETA,
-    GAMMA,
-    RUNNING_MEAN,
-    RUNNING_VARIANCE,
-    batch,
-    weights,
-)
+from suites.inputs import TRAINED, batch, weights, without_beta, without_gamma
 from suites.sources import PAPER
 from suites.vocabulary import Call, Scenario, Training
 
-scenario = partial(Scenario, suite="gradients", sources=(PAPER,))
-LAYER = replace(
-    BASE,
-    gamma=GAMMA,
-    beta=BETA,
-    running_mean=RUNNING_MEAN,
-    running_variance=RUNNING_VARIANCE,
-    epsilon=0.25,
+scenario = partial(
+    Scenario, suite="gradients", about=("dx", "dgamma", "dbeta"), sources=(PAPER,)
 )
+LAYER = replace(TRAINED, epsilon=0.25)
 TRUE, FALSE = Training.TRUE, Training.FALSE
 
 SCENARIOS = (
@@ -58,7 +45,7 @@ SCENARIOS = (
     scenario(
         name="gradients-without-parameters",
         question="Is the gradient to the input right in a layer without gamma and beta?",
-        layer=replace(BASE, center=False, scale=False, epsilon=0.25),
+        layer=without_beta(without_gamma(LAYER)),
         steps=(Call(batch("no-parameters"), TRUE, weights("no-parameters")),),
         settles=("training-gradient",),
         clauses=("BN-7.1", "BN-2.1"),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 
-from suites.vocabulary import Layer, Tensor
+from suites.vocabulary import ABSENT, Layer, Tensor
 
 CHANNELS = 3
 SCALES = (2.0**-9, 2.0**-4, 2.0**-1)
@@ -22,9 +23,39 @@ RUNNING_MEAN = Tensor("float32", (3,), (0.125, 0.5, 4.0))
 RUNNING_VARIANCE = Tensor("float32", (3,), (0.015625, 0.25, 4.0))
 
 BASE = Layer(
-    channels=CHANNELS, rank=2, decay=0.75, epsilon=2.0**-10, center=True, scale=True
+    channels=CHANNELS,
+    rank=2,
+    decay=0.75,
+    epsilon=2.0**-10,
+    center=True,
+    scale=True,
+    gamma=Tensor("float32", (3,), (1.0, 1.0, 1.0)),
+    beta=Tensor("float32", (3,), (0.0, 0.0, 0.0)),
+    running_mean=Tensor("float32", (3,), (0.0, 0.0, 0.0)),
+    running_variance=Tensor("float32", (3,), (1.0, 1.0, 1.0)),
 )
-"""Everything said, so that no default takes part; the initial state is the framework's."""
+"""Everything said, so that no default takes part."""
+TRAINED = replace(
+    BASE, gamma=GAMMA, beta=BETA, running_mean=RUNNING_MEAN, running_variance=RUNNING_VARIANCE
+)
+"""A layer that has learned something: no value is the one a framework starts with."""
+
+
+def without_gamma(layer: Layer) -> Layer:
+    """Return the layer told to have no gamma."""
+    return replace(layer, scale=False, gamma=ABSENT)
+
+
+def without_beta(layer: Layer) -> Layer:
+    """Return the layer told to have no beta."""
+    return replace(layer, center=False, beta=ABSENT)
+
+
+def without_initial_state(layer: Layer) -> Layer:
+    """Return the layer with the framework's own initial values."""
+    return replace(
+        layer, gamma=ABSENT, beta=ABSENT, running_mean=ABSENT, running_variance=ABSENT
+    )
 
 
 def numbers(key: str, count: int, span: int = 16) -> list[int]:

@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from suites.inputs import (
-    BASE,
-    BETA,
-    GAMMA,
-    RUNNING_MEAN,
-    RUNNING_VARIANCE,
-    batch,
-    weights,
-)
+from suites.inputs import TRAINED, batch, weights
 from suites.sources import CONTRIB, KERAS, KERAS_FAQ, KERAS_TRANSFER_LEARNING, TORCH_MODULE
 from suites.vocabulary import (
     Call,
@@ -28,9 +20,10 @@ from suites.vocabulary import (
     Training,
 )
 
-scenario = partial(Scenario, suite="modes")
-LAYER = replace(
-    BASE, gamma=GAMMA, beta=BETA, running_mean=RUNNING_MEAN, running_variance=RUNNING_VARIANCE
+scenario = partial(
+    Scenario,
+    suite="modes",
+    about=("output", "loss", "running_mean", "gamma", "beta"),
 )
 X, OTHER, DY = batch("modes"), batch("modes/other"), weights("modes")
 TRUE, FALSE, NONE = Training.TRUE, Training.FALSE, Training.NONE
@@ -41,7 +34,7 @@ SCENARIOS = (
     scenario(
         name="bare-call",
         question="Which mode does a fresh layer run in when the call does not say?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X),),
         settles=("bare-call",),
         clauses=("BN-6.3",),
@@ -50,7 +43,7 @@ SCENARIOS = (
     scenario(
         name="bare-call-of-a-model",
         question="Which mode does a fresh model run its layer in when the call does not say?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Call(X)),
         settles=("bare-call",),
         clauses=("BN-6.3",),
@@ -59,7 +52,7 @@ SCENARIOS = (
     scenario(
         name="training-none",
         question="What does training=None mean?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, NONE),),
         settles=("training-none",),
         clauses=("BN-6.4",),
@@ -68,7 +61,7 @@ SCENARIOS = (
     scenario(
         name="training-none-rank-4",
         question="What does training=None mean on images?",
-        layer=replace(LAYER, rank=4),
+        layer=replace(TRAINED, rank=4),
         steps=(Call(batch("modes/4", 2, rank=4), NONE),),
         settles=("training-none",),
         clauses=("BN-6.4",),
@@ -77,7 +70,7 @@ SCENARIOS = (
     scenario(
         name="training-false",
         question="Does training=False mean inference, with nothing updated?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, FALSE),),
         settles=("inference-output-statistics", "inference-updates"),
         clauses=("BN-6.4", "BN-5.2"),
@@ -86,7 +79,7 @@ SCENARIOS = (
     scenario(
         name="training-true",
         question="Does training=True mean training, with the running statistics updated?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, TRUE),),
         settles=("training-output-statistics",),
         clauses=("BN-6.4", "BN-5.1"),
@@ -95,7 +88,7 @@ SCENARIOS = (
     scenario(
         name="training-zero",
         question="What does training=0 mean?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, Training.ZERO),),
         settles=("training-integer",),
         clauses=("BN-6.4",),
@@ -104,7 +97,7 @@ SCENARIOS = (
     scenario(
         name="training-one",
         question="What does training=1 mean?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, Training.ONE),),
         settles=("training-integer",),
         clauses=("BN-6.4",),
@@ -113,7 +106,7 @@ SCENARIOS = (
     scenario(
         name="fit-trains",
         question="Does the documented training loop run the layer in training mode?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Fit(X, DY)),
         settles=("training-output-variance",),
         clauses=("BN-6.6", "BN-5.1", "BN-7.2", "BN-7.3"),
@@ -122,7 +115,7 @@ SCENARIOS = (
     scenario(
         name="fit-in-batches",
         question="Does each batch of a training loop use and update with its own statistics?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(
             Enclose(),
             Fit(batch("fit-in-batches", 8), weights("fit-in-batches", 8), batch_size=4, epochs=2),
@@ -134,7 +127,7 @@ SCENARIOS = (
     scenario(
         name="evaluate-uses-running-statistics",
         question="Does evaluating a model use the running statistics and leave them alone?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Evaluate(X, DY)),
         settles=("inference-output-statistics",),
         clauses=("BN-6.6", "BN-5.2"),
@@ -143,7 +136,7 @@ SCENARIOS = (
     scenario(
         name="predict-uses-running-statistics",
         question="Does predicting use the running statistics and leave them alone?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Predict(X)),
         settles=("inference-output-statistics",),
         clauses=("BN-6.6", "BN-5.2"),
@@ -152,7 +145,7 @@ SCENARIOS = (
     scenario(
         name="predict-ten-times",
         question="Does predicting ten times change nothing?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Predict(X), Predict(X, repeat=10)),
         settles=("inference-updates",),
         clauses=("BN-5.2",),
@@ -161,7 +154,7 @@ SCENARIOS = (
     scenario(
         name="evaluate-after-fit",
         question="Does evaluating after training use the running statistics of that training?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Fit(X, DY), Evaluate(X, DY), Predict(OTHER)),
         settles=("inference-output-statistics", "running-variance-factor"),
         clauses=("BN-6.6", "BN-6.2"),
@@ -170,7 +163,7 @@ SCENARIOS = (
     scenario(
         name="bare-call-after-fit",
         question="Which mode does a bare call run in after the training loop?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Fit(X, DY), Call(X)),
         settles=("bare-call",),
         clauses=("BN-6.5",),
@@ -179,7 +172,7 @@ SCENARIOS = (
     scenario(
         name="bare-call-after-predict",
         question="Which mode does a bare call run in after predicting?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Predict(X), Call(X)),
         settles=("mode-memory", "bare-call"),
         clauses=("BN-6.5",),
@@ -188,7 +181,7 @@ SCENARIOS = (
     scenario(
         name="training-true-then-bare-call",
         question="Does saying training=True once carry over to a later bare call?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, FALSE), Call(X), Call(X, TRUE), Call(X)),
         settles=("mode-memory",),
         clauses=("BN-6.5",),
@@ -197,7 +190,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode",
         question="Does switching the layer to evaluation mode hold for every later call?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(EvalMode(), Call(X), Call(OTHER)),
         settles=("mode-memory",),
         clauses=("BN-6.5",),
@@ -206,7 +199,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode-and-back",
         question="Does switching back to training mode bring batch statistics and updates back?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(EvalMode(), Call(X), TrainMode(), Call(X)),
         settles=("mode-memory",),
         clauses=("BN-6.5",),
@@ -215,7 +208,7 @@ SCENARIOS = (
     scenario(
         name="eval-mode-of-the-model",
         question="Does switching the enclosing model switch the layer inside?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), EvalMode("model"), Call(X), TrainMode("model"), Call(X)),
         settles=("mode-memory",),
         clauses=("BN-6.5",),
@@ -224,7 +217,7 @@ SCENARIOS = (
     scenario(
         name="alternating-modes",
         question="Does each call in an alternating sequence use the statistics of its own mode?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, TRUE), Call(X, FALSE), Call(OTHER, TRUE), Call(OTHER, FALSE)),
         settles=BOTH_STATISTICS,
         clauses=("BN-6.1", "BN-6.2", "BN-5.1"),
@@ -233,7 +226,7 @@ SCENARIOS = (
     scenario(
         name="model-call-in-training-shows-in-inference",
         question="Does model(x, training=True) move the statistics the next inference uses?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(), Call(X), Call(X, TRUE), Call(X, FALSE)),
         settles=("running-variance-factor",),
         clauses=("BN-5.1", "BN-6.2"),
@@ -244,7 +237,7 @@ SCENARIOS = (
             name=f"{form}-model-with-explicit-false-in-fit",
             question=f"Does training=False written inside a {form} model hold in its training "
             "loop?",
-            layer=LAYER,
+            layer=TRAINED,
             steps=(Enclose(FALSE, form), Fit(X, DY)),
             settles=(f"explicit-training-in-a-{form}-model",),
             clauses=("BN-6.7",),
@@ -257,7 +250,7 @@ SCENARIOS = (
             name=f"{form}-model-with-explicit-true-in-evaluate",
             question=f"Does training=True written inside a {form} model hold when it is "
             "evaluated?",
-            layer=LAYER,
+            layer=TRAINED,
             steps=(Enclose(TRUE, form), Evaluate(X, DY)),
             settles=(f"explicit-training-in-a-{form}-model",),
             clauses=("BN-6.7",),
@@ -270,7 +263,7 @@ SCENARIOS = (
             name=f"{form}-model-with-explicit-true-in-predict",
             question=f"Does training=True inside a {form} model make predictions depend on the "
             "batch?",
-            layer=LAYER,
+            layer=TRAINED,
             steps=(Enclose(TRUE, form), Predict(X), Predict(batch("modes", 2))),
             settles=(f"explicit-training-in-a-{form}-model",),
             clauses=("BN-6.7",),
@@ -281,7 +274,7 @@ SCENARIOS = (
     scenario(
         name="explicit-none-inside-a-model-in-fit",
         question="Does a layer handed training=None by its model's forward pass train in fit?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(NONE, "subclassed"), Fit(X, DY)),
         settles=("explicit-none-in-a-model",),
         clauses=("BN-6.7", "BN-6.4"),
@@ -290,7 +283,7 @@ SCENARIOS = (
     scenario(
         name="subclassed-model-in-fit-and-predict",
         question="Does a model class that hands `training` on train in fit and infer in predict?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(form="subclassed"), Fit(X, DY), Predict(OTHER)),
         settles=BOTH_STATISTICS,
         clauses=("BN-6.6",),
@@ -299,7 +292,7 @@ SCENARIOS = (
     scenario(
         name="model-without-a-training-argument-in-fit",
         question="Does fit train a layer whose model's forward pass takes no training argument?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(form="without-training"), Fit(X, DY)),
         settles=("model-without-a-training-argument",),
         clauses=("BN-6.7",),
@@ -308,7 +301,7 @@ SCENARIOS = (
     scenario(
         name="model-without-a-training-argument-in-predict",
         question="Does predict infer when the model's forward pass takes no training argument?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Enclose(form="without-training"), Predict(X)),
         settles=("bare-call",),
         clauses=("BN-6.7",),
@@ -317,7 +310,7 @@ SCENARIOS = (
     scenario(
         name="fed-true",
         question="Does a mode fed at execution time as a tensor holding True train?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, TRUE, mode="fed"),),
         settles=("training-output-statistics",),
         clauses=("BN-6.8",),
@@ -326,7 +319,7 @@ SCENARIOS = (
     scenario(
         name="fed-false",
         question="Does a mode fed at execution time as a tensor holding False infer?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, FALSE, mode="fed"),),
         settles=("inference-output-statistics",),
         clauses=("BN-6.8",),
@@ -335,7 +328,7 @@ SCENARIOS = (
     scenario(
         name="fed-in-turn",
         question="Does one graph follow a mode fed differently at each execution?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=tuple(Call(X, mode, mode="fed") for mode in (TRUE, FALSE, TRUE)),
         settles=BOTH_STATISTICS,
         clauses=("BN-6.8",),
@@ -344,7 +337,7 @@ SCENARIOS = (
     scenario(
         name="placeholder-tested-with-is-true",
         question="Does a model that tests its mode placeholder with `is True` ever train?",
-        layer=LAYER,
+        layer=TRAINED,
         steps=(Call(X, TRUE, mode="is-true-test"), Call(X, TRUE, mode="is-true-test")),
         settles=("inference-output-statistics",),
         clauses=("BN-6.8",),

@@ -6,11 +6,11 @@ import math
 from dataclasses import replace
 from functools import partial
 
-from suites.inputs import BASE, RUNNING_MEAN, RUNNING_VARIANCE, batch
+from suites.inputs import BASE, TRAINED, batch
 from suites.sources import CONTRIB, KERAS, MOVING_AVERAGES, PAPER, TORCH
 from suites.vocabulary import ABSENT, Call, Layer, Scenario, Training
 
-scenario = partial(Scenario, suite="momentum")
+scenario = partial(Scenario, suite="momentum", about=("running_mean", "updates_counted"))
 TRUE = Training.TRUE
 DOCUMENTED = (KERAS, TORCH, CONTRIB)
 X, OTHER = batch("momentum", 3), batch("momentum/other", 3)
@@ -79,7 +79,7 @@ SCENARIOS = (
     scenario(
         name="one-update",
         question="Is the new running value decay times the old plus (1 − decay) times the batch's?",
-        layer=replace(BASE, running_mean=RUNNING_MEAN, running_variance=RUNNING_VARIANCE),
+        layer=TRAINED,
         steps=(Call(X, TRUE),),
         settles=("running-variance-factor", "debiasing"),
         clauses=("BN-4.1",),
@@ -112,6 +112,7 @@ SCENARIOS = (
         question="Is the training output untouched by the momentum and the running statistics?",
         layer=replace(BASE, decay=0.5),
         steps=(Call(X, TRUE), Call(X, TRUE)),
+        about=("output",),
         settles=("training-output-statistics",),
         clauses=("BN-6.1",),
         sources=(PAPER,),

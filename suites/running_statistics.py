@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from suites.inputs import BASE, RUNNING_MEAN, RUNNING_VARIANCE, batch, weights
+from suites.inputs import (
+    BASE,
+    RUNNING_MEAN,
+    RUNNING_VARIANCE,
+    batch,
+    weights,
+    without_initial_state,
+)
 from suites.sources import CONTRIB, KERAS, PAPER, TORCH
 from suites.vocabulary import (
     ABSENT,
@@ -21,13 +28,19 @@ from suites.vocabulary import (
     Training,
 )
 
-scenario = partial(Scenario, suite="running-statistics")
+scenario = partial(
+    Scenario,
+    suite="running-statistics",
+    about=("output", "running_mean", "running_variance", "updates_counted"),
+)
 TRUE, FALSE = Training.TRUE, Training.FALSE
 DOCUMENTED = (KERAS, TORCH, CONTRIB)
 FACTOR = ("running-variance-factor",)
 X, OTHER = batch("running", 3), batch("running/other", 3)
 STARTED = replace(BASE, running_mean=RUNNING_MEAN, running_variance=RUNNING_VARIANCE)
-UNTRACKED = replace(BASE, track_running_statistics=False)
+UNTRACKED = replace(
+    BASE, track_running_statistics=False, running_mean=ABSENT, running_variance=ABSENT
+)
 UPDATE_OPS = (CONTRIB,)
 
 
@@ -80,7 +93,7 @@ SCENARIOS = (
     scenario(
         name="initial-values",
         question="What are gamma, beta, the running mean and the running variance at first?",
-        layer=BASE,
+        layer=without_initial_state(BASE),
         steps=(Build(),),
         settles=("initial-running-mean", "initial-running-variance", "initial-gamma"),
         clauses=("BN-4.6", "BN-2.2"),
@@ -89,7 +102,7 @@ SCENARIOS = (
     scenario(
         name="inference-before-training",
         question="What does inference do before any training has happened?",
-        layer=BASE,
+        layer=without_initial_state(BASE),
         steps=(Call(X, FALSE),),
         settles=("initial-running-mean", "initial-running-variance"),
         clauses=("BN-4.6", "BN-6.2"),
@@ -107,7 +120,7 @@ SCENARIOS = (
     scenario(
         name="training-false-throughout",
         question="Does training with training=False leave the statistics at their initial values?",
-        layer=BASE,
+        layer=without_initial_state(BASE),
         steps=(Call(X, FALSE, repeat=10), Call(OTHER, FALSE)),
         settles=("inference-updates",),
         clauses=("BN-5.2", "BN-4.6"),
@@ -116,7 +129,7 @@ SCENARIOS = (
     scenario(
         name="fit-with-training-false-throughout",
         question="Does a model whose layer is called with training=False ever move statistics?",
-        layer=BASE,
+        layer=without_initial_state(BASE),
         steps=(
             Enclose(FALSE, "subclassed"),
             Fit(batch("throughout", 4), weights("throughout", 4), batch_size=2, epochs=3),
@@ -131,6 +144,7 @@ SCENARIOS = (
         question="Is a batch normalised by its own statistics, not by the previous running ones?",
         layer=STARTED,
         steps=(Call(X, TRUE), Call(OTHER, TRUE)),
+        about=("output",),
         settles=("training-output-statistics",),
         clauses=("BN-6.1", "BN-5.1"),
         sources=(PAPER, CONTRIB),
@@ -213,6 +227,7 @@ SCENARIOS = (
         question="With updates_collections=None, which statistics normalise the current batch?",
         layer=replace(STARTED, updates_in_place=True),
         steps=(Call(X, TRUE),),
+        about=("output",),
         settles=("training-output-statistics",),
         clauses=("BN-6.1", "BN-5.3"),
         sources=UPDATE_OPS,
@@ -238,7 +253,7 @@ SCENARIOS = (
     scenario(
         name="reset-statistics",
         question="Does resetting bring the running statistics and the counter back to the start?",
-        layer=BASE,
+        layer=without_initial_state(BASE),
         steps=(Call(X, TRUE), ResetStatistics(), Call(OTHER, TRUE)),
         settles=("initial-running-variance",),
         clauses=("BN-4.8",),

@@ -241,6 +241,8 @@ class Scenario:
     `settles` names the convention axes (`reference.conventions`) whose rivals this program tells
     apart; `clauses` the clauses of ``reference/SPEC.md`` it rests on; `sources` public addresses.
     `repeats` runs the whole program that often in fresh layers: differing answers are `unstable`.
+    `about` names the quantities the question is about; implementations are said to behave alike
+    in a scenario by these alone. A verdict judges everything observed.
     """
 
     name: str
@@ -251,6 +253,7 @@ class Scenario:
     settles: tuple[str, ...]
     clauses: tuple[str, ...]
     sources: tuple[str, ...]
+    about: tuple[str, ...]
     repeats: int = 1
 
     def __post_init__(self) -> None:

@@ -1,0 +1,247 @@
+"""Turns a session into the results document that reports are made from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from harness.agreement import Agreement, compare
+from harness.implementations import Implementation, registered
+from harness.judge import Array, Check, StepJudgement
+from harness.known import is_expected, issues
+from harness.pairs import Pair, pairs
+from harness.session import Session
+from harness.verdict import Cell
+from harness.words import layer_in_words, scenario_in_words, step_in_words
+from reference.conventions import AXES
+from reports.results import SCHEMA_VERSION
+from suites.vocabulary import Scenario
+
+MOST_VALUES = 64
+Json = dict[str, Any]
+
+
+def document(session: Session, started: datetime, complete: bool) -> Json:
+    """Return the results of a session; `complete` says whether it ran to its end."""
+    rows = rows_of(session)
+    names = [each.name for each in session.implementations]
+    return {
+        "schema": SCHEMA_VERSION,
+        "suite": suite(),
+        "started": started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+        "complete": complete and session.measured == len(session.cells),
+        "expected_cells": len(session.implementations) * len(session.scenarios),
+        "run_cells": session.measured,
+        "banners": banners(session),
+        "implementations": [implementation(each, session) for each in session.implementations],
+        "conventions": [convention(axis) for axis in AXES],
+        "scenarios": [scenario(each) for each in session.scenarios],
+        "cells": [cell(each) for row in rows for each in row],
+        "agreement": [agreement(compare(row)) for row in rows],
+        "pairs": [pair(each) for each in pairs(rows, [*names, "paper"])],
+    }
+
+
+def rows_of(session: Session) -> list[list[Cell]]:
+    """Return the cells, one row per scenario, in the order of the session."""
+    session.fill()
+    return [
+        [session.cells[each.name, scenario.name] for each in session.implementations]
+        for scenario in session.scenarios
+    ]
+
+
+def suite() -> Json:
+    """Return what is known about this suite and where it ran."""
+    return {
+        "name": "bnconform",
+        "version": metadata.version("bnconform"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": f"{platform.system()}-{platform.machine()}",
+    }
+
+
+def banners(session: Session) -> list[str]:
+    """Return what a reader must know before anything else."""
+    lines = [f"{name} is unavailable. {why}" for name, why in session.unavailable.items()]
+    for each in session.implementations:
+        if each.instead_of is not None and registered()[each.instead_of].obstacle():
+            obstacle = registered()[each.instead_of].obstacle()
+            lines.append(f"{each.name} answers instead of {each.instead_of}. {obstacle}")
+    return lines
+
+
+def implementation(each: Implementation, session: Session) -> Json:
+    """Return one implementation with its versions and declarations."""
+    header = session.headers.get(each.name, {})
+    versions = header.get("versions", {})
+    assumed = each.declared.assumed(versions)
+    return {
+        "name": each.name,
+        "title": each.title,
+        "available": each.name not in session.unavailable,
+        "unavailable_reason": session.unavailable.get(each.name),
+        "versions": versions,
+        "python": header.get("python"),
+        "platform": header.get("platform"),
+        "execution": each.execution,
+        "device": each.device,
+        "conventions": [
+            {
+                "axis": entry.axis,
+                "value": entry.value,
+                "when": {key: list(values) for key, values in entry.when.items()},
+                "cite": list(entry.cite),
+                "why": entry.why or entry.note,
+                "assumed": assumed,
+            }
+            for entry in each.declared.entries
+        ],
+    }
+
+
+def convention(axis: Any) -> Json:
+    """Return one axis of the registry."""
+    return {
+        "id": axis.id,
+        "kind": axis.kind,
+        "values": list(axis.values),
+        "meaning": axis.meaning,
+        "paper": axis.paper,
+        "translation": axis.translation,
+    }
+
+
+def scenario(each: Scenario) -> Json:
+    """Return one scenario in words."""
+    return {
+        "name": each.name,
+        "suite": each.suite,
+        "question": each.question,
+        "clauses": list(each.clauses),
+        "sources": list(each.sources),
+        "settles": list(each.settles),
+        "layer": layer_in_words(each.layer),
+        "steps": scenario_in_words(each),
+    }
+
+
+def cell(each: Cell) -> Json:
+    """Return one verdict with everything that led to it."""
+    name = each.scenario.name
+    issue = issues().get((each.implementation, name))
+    return {
+        "implementation": each.implementation,
+        "scenario": name,
+        "suite": each.scenario.suite,
+        "verdict": each.verdict,
+        "expected": is_expected(each.implementation, name, each.verdict),
+        "known": None if issue is None else {"link": issue.link, "note": issue.note},
+        "reason": each.reason,
+        "explanations": [
+            {
+                "axis": found.axis,
+                "declared": found.declared,
+                "would_agree": found.would_agree,
+                "sentence": found.sentence,
+            }
+            for found in each.explanations
+        ],
+        "steps": [step(found) for found in each.judgement.steps] if each.judgement else [],
+    }
+
+
+def step(found: StepJudgement) -> Json:
+    """Return one judged step."""
+    refusal = found.refusal
+    return {
+        "step": step_in_words(found.step),
+        "agrees": found.agrees,
+        "refusal": None if refusal is None else {"type": refusal.type, "message": refusal.message},
+        "checks": [check(each) for each in found.checks],
+    }
+
+
+def check(found: Check) -> Json:
+    """Return one compared quantity; only the first values of a large one."""
+    array = found.observed if found.observed is not None else found.expected
+    comparable = not found.note
+    return {
+        "quantity": found.quantity,
+        "shape": list(array.shape) if array is not None else [],
+        "expected": values(found.expected),
+        "observed": values(found.observed),
+        "error": number(found.error) if comparable else None,
+        "bound": number(found.bound) if comparable else None,
+        "fraction": number(found.fraction) if comparable else None,
+        "index": list(found.index) if comparable else None,
+        "agrees": found.agrees,
+    }
+
+
+def values(array: Array | None) -> list[float | str] | None:
+    """Return the first values of an array in row-major order."""
+    if array is None:
+        return None
+    return [number(value) for value in array.ravel()[:MOST_VALUES]]
+
+
+def number(value: float) -> float | str:
+    """Return a number as strict JSON has it."""
+    value = float(value)
+    if np.isfinite(value):
+        return value
+    return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def agreement(found: Agreement) -> Json:
+    """Return who behaves alike in one scenario."""
+    return {
+        "scenario": found.scenario.name,
+        "groups": [list(group) for group in found.groups],
+        "odd_one_out": found.odd_one_out,
+        "absent": found.absent,
+        "separated_by": [
+            {
+                "left": each.left,
+                "right": each.right,
+                "axes": list(each.axes),
+                "sentence": each.sentence,
+            }
+            for each in found.separations
+        ],
+    }
+
+
+def pair(found: Pair) -> Json:
+    """Return what moving from one implementation to another changes."""
+    translated: list[Json] = []
+    unmatched: list[Json] = []
+    for each in found.different:
+        entry: Json = {"scenario": each.scenario, "axes": list(each.axes)}
+        if each.advice is not None:
+            translated.append({**entry, "advice": list(each.advice)})
+        else:
+            unmatched.append({**entry, "sentence": each.sentence})
+    return {
+        "from": found.left,
+        "to": found.right,
+        "same": found.same,
+        "translated": translated,
+        "unmatched": unmatched,
+        "not_comparable": [
+            {"scenario": name, "reason": reason} for name, reason in found.not_comparable.items()
+        ],
+    }
+
+
+def unexpected(results: Json) -> Sequence[Json]:
+    """Return the cells whose verdict nobody expected."""
+    return [each for each in results["cells"] if not each["expected"]]
