@@ -104,12 +104,11 @@ def header(adapter, name):
     """Return the first line: who answers, with exact versions."""
     import numpy
 
-    versions = dict(adapter.versions())
-    versions["numpy"] = numpy.__version__
     return {
         "header": True,
         "adapter": name,
-        "versions": versions,
+        "versions": dict(adapter.versions()),
+        "numpy": numpy.__version__,
         "python": platform.python_version(),
         "platform": "{}-{}".format(platform.system(), platform.machine()),
     }

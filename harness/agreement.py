@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -71,7 +71,7 @@ class Agreement:
     groups: tuple[tuple[str, ...], ...]
     absent: dict[str, str]
     separations: tuple[Separation, ...] = ()
-    odd_one_out: str | None = field(default=None)
+    odd_one_out: str | None = None
 
 
 def trajectory(scenario: Scenario, conventions: Conventions) -> Trajectory:
@@ -123,10 +123,10 @@ def compare(cells: Sequence[Cell]) -> Agreement:
 
 
 def odd(groups: list[list[Party]]) -> str | None:
-    """Return the one party that stands alone against a group of several."""
-    if len(groups) == 2 and len(groups[0]) > 1 and len(groups[1]) == 1:
-        return groups[1][0].name
-    return None
+    """Return the one implementation that stands alone against several that behave alike."""
+    real = [[party.name for party in group if party.name != PAPER_NAME] for group in groups]
+    sizes = sorted((group for group in real if group), key=len, reverse=True)
+    return sizes[1][0] if [len(group) > 1 for group in sizes] == [True, False] else None
 
 
 def grouped(parties: list[Party]) -> list[list[Party]]:

@@ -35,14 +35,14 @@ def document(session: Session, started: datetime, complete: bool) -> Json:
         "suite": suite(),
         "started": started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
-        "complete": complete and session.measured == len(session.cells),
+        "complete": complete and not any(c.verdict == "did not run" for row in rows for c in row),
         "expected_cells": len(session.implementations) * len(session.scenarios),
         "run_cells": session.measured,
         "banners": banners(session),
         "implementations": [implementation(each, session) for each in session.implementations],
         "conventions": [convention(axis) for axis in AXES],
         "scenarios": [scenario(each) for each in session.scenarios],
-        "cells": [cell(each) for row in rows for each in row],
+        "cells": [cell(each, session) for row in rows for each in row],
         "agreement": [agreement(compare(row)) for row in rows],
         "pairs": [pair(each) for each in pairs(rows, [*names, "paper"])],
     }
@@ -81,7 +81,9 @@ def banners(session: Session) -> list[str]:
 def implementation(each: Implementation, session: Session) -> Json:
     """Return one implementation with its versions and declarations."""
     header = session.headers.get(each.name, {})
-    versions = header.get("versions", {})
+    versions = dict(header.get("versions", {}))
+    if "numpy" in header:
+        versions["numpy"] = header["numpy"]
     assumed = each.declared.assumed(versions)
     return {
         "name": each.name,
@@ -133,7 +135,7 @@ def scenario(each: Scenario) -> Json:
     }
 
 
-def cell(each: Cell) -> Json:
+def cell(each: Cell, session: Session) -> Json:
     """Return one verdict with everything that led to it."""
     name = each.scenario.name
     issue = issues().get((each.implementation, name))
@@ -142,7 +144,8 @@ def cell(each: Cell) -> Json:
         "scenario": name,
         "suite": each.scenario.suite,
         "verdict": each.verdict,
-        "expected": is_expected(each.implementation, name, each.verdict),
+        "expected": is_expected(each.implementation, name, each.verdict)
+        or (each.verdict == "unavailable" and not session.demanded),
         "known": None if issue is None else {"link": issue.link, "note": issue.note},
         "reason": each.reason,
         "explanations": [

@@ -49,6 +49,7 @@ class Respondent:
         self.worker: Worker | None = None
         self.header: dict[str, Any] = {}
         self.started = 0
+        self.abandoned = False
 
     def __enter__(self) -> Respondent:
         """Return the respondent; its worker starts with the first question."""
@@ -64,8 +65,16 @@ class Respondent:
         if worker is not None:
             worker.stop()
 
+    def abandon(self) -> None:
+        """Kill the worker now, from whatever thread, and start no other."""
+        self.abandoned = True
+        if (worker := self.worker) is not None:
+            worker.kill()
+
     def start(self) -> Worker:
         """Return the running worker, starting one where there is none."""
+        if self.abandoned:
+            raise WorkerFailure("did not run", "The run was stopped before this scenario.")
         if self.worker is None:
             self.started += 1
             self.worker = Worker(self.command, self.seconds_to_answer)

@@ -23,15 +23,18 @@ class Session:
     """What a run has found so far.
 
     `cells` are by implementation and scenario name; `headers` are the workers' introductions;
-    `unavailable` says why an implementation has no environment.
+    `unavailable` says why an implementation has no environment, which is unexpected only where
+    the user named it (`demanded`).
     """
 
     implementations: Sequence[Implementation]
     scenarios: Sequence[Scenario]
+    demanded: bool = False
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     headers: dict[str, dict[str, Any]] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
+    respondents: list[Respondent] = field(default_factory=list)
 
     def run(self, report: Report) -> None:
         """Ask everything. On an interrupt stop the workers, keep the cells, and raise it again.
@@ -45,6 +48,8 @@ class Session:
                     future.result()
             except BaseException:
                 self.stopping.set()
+                for respondent in self.respondents:
+                    respondent.abandon()
                 raise
         self.fill()
 
@@ -52,10 +57,11 @@ class Session:
         """Ask one implementation every scenario."""
         try:
             with Respondent(implementation, lambda text: report(text, None)) as respondent:
+                self.respondents.append(respondent)
                 for scenario in self.scenarios:
+                    cell = judged(respondent, scenario)
                     if self.stopping.is_set():
                         break
-                    cell = judged(respondent, scenario)
                     self.cells[implementation.name, scenario.name] = cell
                     report(implementation.name, cell)
                 self.headers[implementation.name] = respondent.header

@@ -38,6 +38,11 @@ UPDATES = {
 }
 
 
+def block(title: str, lines: list[str]) -> str:
+    """Return a titled list."""
+    return "\n".join([f"{title}:", *(f"  {line}" for line in lines)])
+
+
 def quantity_in_words(quantity: str) -> str:
     """Return the field's term for an observed quantity."""
     return QUANTITIES.get(quantity, quantity)

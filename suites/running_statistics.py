@@ -271,8 +271,9 @@ SCENARIOS = (
     scenario(
         name="updates-counted",
         question="Does the layer count its training executions, and only those?",
-        layer=replace(BASE, decay=ABSENT),
+        layer=BASE,
         steps=(Call(X, TRUE, repeat=3), Call(X, FALSE), Call(X, TRUE)),
+        about=("updates_counted", "running_mean"),
         settles=("update-counter",),
         clauses=("BN-4.7",),
         sources=(TORCH,),

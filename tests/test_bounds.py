@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from reference.bounded import exact
+from reference.chosen import Conventions
 from reference.moments import batch_moments, inverse_deviation, scaled
-from reference.normalisation import Flow, Normaliser, gradients, normalised, output
+from reference.normalisation import gradients, normalised, output
+from reference.oracle import Oracle
+from reference.program import Execution
 from reference.rounding import format_named
 from reference.running import blended, debiased, fresh
-from suites.inputs import BETA, GAMMA, RUNNING_MEAN, RUNNING_VARIANCE, batch, weights
+from suites.inputs import BASE, GAMMA, TRAINED, batch, weights
+from suites.vocabulary import Build, Call, Training
 
 FLOAT32 = format_named("float32")
 ONE = np.float32(1)
@@ -22,6 +26,7 @@ LAYERS = 1000
 CHANNELS = 6
 PLACEMENTS = ("inside the root", "outside the root")
 ALGORITHMS = ("two-pass", "one-pass")
+TRAINING = Execution("training", statistics_move=True, trainable=True)
 DECAYS = (0.9, 0.99, 0.999)
 MOST_OF_SCALE = 1e-4  # a wrong convention shows up as some hundredths of a quantity's scale
 
@@ -208,6 +213,20 @@ def results_of_statistics(case, rng):
         yield "zero-debiased", result, expected
 
 
+def normaliser(case, moments, placement, *, sample):
+    conventions = Conventions(
+        {
+            "epsilon-placement": placement,
+            "epsilon-floor": 0.0,
+            "training-output-variance": "sample" if sample else "population",
+            "training-gradient": "through the batch statistics",
+        }
+    )
+    oracle = Oracle(replace(BASE, channels=CHANNELS, epsilon=case.epsilon), conventions)
+    state = {"gamma": exact(case.gamma), "beta": exact(case.beta)}
+    return oracle.by_batch(moments, TRAINING, state)
+
+
 def results_of_layer(case, rng, algorithm, placement, *, sample):
     """Yield (quantity, float32 result, expected) of the normalised output and gradients."""
     x, n = case.x, len(case.x)
@@ -222,10 +241,8 @@ def results_of_layer(case, rng, algorithm, placement, *, sample):
         variance = variance * (np.float32(n) / np.float32(divisor))
         expected = scaled(expected, n / divisor, FLOAT32)
     inverse = inverse_deviation(expected, case.epsilon, placement, FLOAT32)
-    flow, weight = Flow(divisor), ONE / np.float32(divisor)
-    if placement == "outside the root":
-        flow = Flow(divisor, 1 / (inverse.value * np.sqrt(expected.value)))
-    by = Normaliser(moments.mean, inverse, exact(case.gamma), exact(case.beta), flow)
+    weight = ONE / np.float32(divisor)
+    by = normaliser(case, moments, placement, sample=sample)
     found = gradients(wide, dy, by, FLOAT32)
     for r in inverses(variance, case.epsilon, placement):
         yield f"inverse deviation, {placement}", r, inverse
@@ -257,3 +274,91 @@ def fractions(layers, seed):
         ):
             most[quantity] = max(most[quantity], used(result, expected))
     return dict(most)
+
+
+@pytest.fixture(scope="module")
+def most():
+    return fractions(LAYERS, seed=2)
+
+
+QUANTITIES = (
+    "mean",
+    *(f"{kind}variance, {algorithm}" for kind in ("", "sample ") for algorithm in ALGORITHMS),
+    *(f"inverse deviation, {placement}" for placement in PLACEMENTS),
+    "normalised",
+    "output",
+    "running",
+    "cumulative",
+    "zero-debiased",
+    *(f"dx, {placement}" for placement in PLACEMENTS),
+    "dgamma",
+    "dbeta",
+)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_no_correct_float32_result_falls_outside_the_bound(most, quantity):
+    assert most[quantity] <= 1, f"a correct result used {most[quantity]:.3g} of the bound"
+
+
+def test_every_quantity_computed_is_checked(most):
+    assert set(most) == set(QUANTITIES)
+
+
+def test_bounds_hold_where_epsilon_outside_the_root_outweighs_the_deviation():
+    rng = np.random.default_rng(7)
+    greatest = 0.0
+    for _ in range(100):
+        case = draw(rng)
+        centred = rng.normal(size=case.x.shape)
+        x, dy = (1400 + centred) / 256, centred - centred.mean(axis=0)
+        case = replace(case, x=x.astype(np.float32), dy=dy.astype(np.float32), epsilon=1.0)
+        placement = "outside the root"
+        for quantity, result, expected in results_of_layer(
+            case, rng, "one-pass", placement, sample=False
+        ):
+            if quantity == f"dx, {placement}":
+                greatest = max(greatest, used(result, expected))
+    assert greatest <= 1, f"a correct gradient used {greatest:.3g} of the bound"
+
+
+DECLARED = {
+    "training-output-statistics": "batch",
+    "training-output-variance": "population",
+    "training-gradient": "through the batch statistics",
+    "epsilon-placement": "inside the root",
+    "epsilon-floor": 0.0,
+    "variance-algorithm": "two-pass",
+    "running-variance-factor": "n/(n-1)",
+    "debiasing": "none",
+    "update-timing": "within the call",
+    "update-counter": "none",
+    "trainable-false-parameters": "stop",
+}
+
+
+def sizes(x, dy, found):
+    """Return what each quantity is measured against: sums by their terms, so without cancelling."""
+    x, dy = (np.reshape(tensor.values, (-1, tensor.shape[-1])) for tensor in (x, dy))
+    hat = (x - x.mean(axis=0)) / x.std(axis=0)
+    slope = np.abs(GAMMA.values) / np.sqrt(x.var(axis=0) + TRAINED.epsilon)
+    sizes = {
+        "dx": np.abs(slope * dy).max(axis=0),
+        "dgamma": np.abs(dy * hat).sum(axis=0),
+        "dbeta": np.abs(dy).sum(axis=0),
+    }
+    for quantity in ("output", "running_mean", "running_variance"):
+        sizes[quantity] = np.abs(found[quantity].value.reshape(-1, len(slope))).max(axis=0)
+    return sizes
+
+
+@pytest.mark.parametrize("samples", [3, 4, 5])
+@pytest.mark.parametrize("rank", [2, 4])
+def test_bounds_are_far_below_the_scale_of_what_the_scenarios_ask_about(samples, rank):
+    x, dy = batch("bounds", samples, rank), weights("bounds", samples, rank)
+    oracle = Oracle(replace(TRAINED, rank=rank), Conventions(DECLARED))
+    state = oracle.expect(Build(), {}).quantities
+    found = oracle.expect(Call(x, Training.TRUE, dy), state).quantities
+    for quantity, size in sizes(x, dy, found).items():
+        bound = found[quantity].bound.reshape(-1, len(size)).max(axis=0)
+        assert (bound / size).max() < MOST_OF_SCALE, f"{quantity}: {bound / size} of its size"

@@ -1,0 +1,168 @@
+"""The command `bnconform`. Exit status: 0 as expected, 1 an unexpected verdict, 2 misuse."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness import listing
+from harness.complaint import Complaint
+from harness.document import document, unexpected
+from harness.implementations import default, known, named
+from harness.session import Session
+from harness.terminal import Display
+from reports.page import write_page
+from reports.results import ReportError, write_results
+from suites.catalogue import SCENARIOS, SUITES
+from suites.vocabulary import Scenario
+
+AS_EXPECTED, UNEXPECTED, MISUSE, INTERRUPTED = 0, 1, 2, 130
+OUTPUT = Path("build/report")
+
+
+class Commands(click.Group):
+    """The group of subcommands; an unknown one is answered with the nearest."""
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand or say which one was meant."""
+        known(arguments[0], self.list_commands(context), "command")
+        return super().resolve_command(context, arguments)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bnconform")
+def commands() -> None:
+    """Measure what BatchNorm does in each framework, and hold it against a NumPy oracle."""
+
+
+@commands.command()
+@click.argument("implementations", nargs=-1, metavar="[IMPLEMENTATION]...")
+@click.option("--suite", "suites", multiple=True, help="Run only this suite; may be repeated.")
+@click.option("-k", "pattern", default="", help="Run only scenarios whose name contains this.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUTPUT,
+    show_default=True,
+    help="Folder for results.json and index.html.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def run(
+    implementations: Sequence[str],
+    suites: Sequence[str],
+    pattern: str,
+    output: Path,
+    as_json: bool,  # noqa: FBT001 - click hands options over by name
+) -> int:
+    """Run the scenarios on implementations and write the report.
+
+    Without a name, the default implementations run. `bnconform list implementations` names all.
+    """
+    scenarios = selected(suites, pattern)
+    chosen = named(implementations) if implementations else default()
+    prepare(output)
+    session = Session(chosen, scenarios, demanded=bool(implementations))
+    started = datetime.now(UTC)
+    interrupted = False
+    with Display(session, quiet=as_json) as display:
+        try:
+            session.run(display.report)
+        except KeyboardInterrupt:
+            interrupted = True
+    results = document(session, started, complete=not interrupted)
+    save(results, output)
+    if as_json:
+        click.echo(json.dumps(results, allow_nan=False, indent=1, ensure_ascii=False))
+    else:
+        display.matrix(results, output)
+    if interrupted:
+        click.echo("Interrupted; what was measured until then is in the report.", err=True)
+        return INTERRUPTED
+    return status(results, session)
+
+
+def status(results: dict[str, Any], session: Session) -> int:
+    """Return the exit status of a finished run; one that measured nothing is never good."""
+    if session.demanded and session.unavailable:
+        return MISUSE
+    return UNEXPECTED if unexpected(results) or not session.measured else AS_EXPECTED
+
+
+def selected(suites: Sequence[str], pattern: str) -> list[Scenario]:
+    """Return the scenarios asked for. Raises Complaint where there are none."""
+    wanted = {known(suite, SUITES, "suite") for suite in suites} or set(SUITES)
+    found = [each for each in SCENARIOS if each.suite in wanted and pattern in each.name]
+    if not found:
+        near = difflib.get_close_matches(pattern, [each.name for each in SCENARIOS], n=1, cutoff=0)
+        hint = f" The nearest is {near[0]!r}." if near else ""
+        message = f"No scenario of these suites has {pattern!r} in its name.{hint}"
+        raise Complaint(message)
+    return found
+
+
+def prepare(output: Path) -> None:
+    """Make the output folder before anything is measured. Raises Complaint where it cannot be."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"The folder {output} cannot be made: {error.strerror}. Choose another --output."
+        raise Complaint(message) from error
+
+
+def save(results: dict[str, Any], output: Path) -> None:
+    """Write the results and the page. Raises Complaint where they cannot be written."""
+    try:
+        write_results(results, output / "results.json")
+        write_page(results, output / "index.html")
+    except ReportError as error:
+        raise Complaint(str(error)) from error
+
+
+@commands.command("list")
+@click.argument("kind", metavar="scenarios|implementations|conventions")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(kind: str, as_json: bool) -> int:  # noqa: FBT001 - click hands options over by name
+    """List what there is."""
+    entries = listing.KINDS[known(kind, listing.KINDS, "list")]()
+    click.echo(listing.as_json(entries) if as_json else listing.as_text(entries))
+    return AS_EXPECTED
+
+
+@commands.command()
+@click.argument("name")
+def explain(name: str) -> int:
+    """Explain a scenario, an implementation, a convention or a clause of the specification."""
+    click.echo(listing.explained(name))
+    return AS_EXPECTED
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit; every misuse ends as one sentence and status 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        result = commands.main(arguments, prog_name="bnconform", standalone_mode=False)
+    except Complaint as complaint:
+        click.echo(f"bnconform: {complaint}", err=True)
+        sys.exit(MISUSE)
+    except click.exceptions.NoArgsIsHelpError as help_wanted:
+        click.echo(help_wanted.format_message())
+        sys.exit(MISUSE)
+    except click.ClickException as misuse:
+        click.echo(f"bnconform: {misuse.format_message()}", err=True)
+        sys.exit(MISUSE)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("bnconform: interrupted before anything was measured.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(AS_EXPECTED)
+    sys.exit(result if isinstance(result, int) else AS_EXPECTED)

@@ -1,0 +1,110 @@
+"""What a run shows on a terminal: a progress bar, then the matrix and the unexpected verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from harness.session import Session
+from harness.verdict import Cell
+from reports.verdicts import VERDICTS
+
+COLOURS = {"good": "green", "bad": "red", "doubt": "yellow", "none": "dim"}
+MOST_LINES = 20
+
+
+class Display:
+    """The progress of a session; a context manager around the run."""
+
+    def __init__(self, session: Session, *, quiet: bool) -> None:
+        self.console = Console(stderr=quiet, soft_wrap=True)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        total = len(session.scenarios)
+        self.tasks = {
+            each.name: self.progress.add_task(each.name, total=total)
+            for each in session.implementations
+        }
+
+    def __enter__(self) -> Self:
+        """Show the bars."""
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the bars as they are."""
+        self.progress.stop()
+
+    def report(self, text: str, cell: Cell | None) -> None:
+        """Take note of a verdict, or print what is being prepared."""
+        if cell is None:
+            self.progress.console.print(text, highlight=False)
+        else:
+            self.progress.advance(self.tasks[cell.implementation])
+
+    def matrix(self, results: dict[str, Any], output: Path) -> None:
+        """Print suites against implementations, then everything unexpected."""
+        for banner in results["banners"]:
+            self.console.print(f"[bold yellow]![/] {banner}", highlight=False)
+        self.console.print(table_of(results))
+        unexpected = [cell for cell in results["cells"] if not cell["expected"]]
+        for cell in unexpected[:MOST_LINES]:
+            self.console.print(line_of(cell), highlight=False)
+        if len(unexpected) > MOST_LINES:
+            self.console.print(f"… and {len(unexpected) - MOST_LINES} more; see the report.")
+        words = f"{results['run_cells']} of {results['expected_cells']} cells were measured"
+        self.console.print(f"{words}; {len(unexpected)} verdicts are unexpected.", highlight=False)
+        if not results["complete"]:
+            self.console.print("[bold red]The run is incomplete.[/]")
+        self.console.print(f"Report: {output / 'index.html'}", highlight=False)
+
+
+def table_of(results: dict[str, Any]) -> Table:
+    """Return the matrix: one row a suite, one column an implementation."""
+    table = Table(title="BatchNorm conformance", title_justify="left")
+    table.add_column("suite")
+    for each in results["implementations"]:
+        version = next(iter(each["versions"].values()), "unavailable")
+        table.add_column(f"{each['name']}\n{version}")
+    for suite in dict.fromkeys(cell["suite"] for cell in results["cells"]):
+        table.add_row(
+            suite,
+            *(counts(results, suite, each["name"]) for each in results["implementations"]),
+        )
+    return table
+
+
+def counts(results: dict[str, Any], suite: str, name: str) -> str:
+    """Return how often each verdict was given, most frequent first."""
+    found = Counter(
+        cell["verdict"]
+        for cell in results["cells"]
+        if cell["suite"] == suite and cell["implementation"] == name
+    )
+    return "\n".join(
+        f"[{COLOURS[VERDICTS[verdict].tone]}]{VERDICTS[verdict].symbol} {count} {verdict}[/]"
+        for verdict, count in found.most_common()
+    )
+
+
+def line_of(cell: dict[str, Any]) -> str:
+    """Return an unexpected verdict in words."""
+    sentences = [cell["reason"], *(each["sentence"] for each in cell["explanations"])]
+    text = " ".join(sentences).replace("[", "\\[")
+    return f"[bold]{cell['implementation']} · {cell['scenario']}: {cell['verdict']}.[/] {text}"
