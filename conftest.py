@@ -21,6 +21,7 @@ from suites.catalogue import SCENARIOS
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import Scheduling
+    from xdist.workermanage import WorkerController
 
 IMPORTS = pytest.StashKey[Counter[str]]()
 
@@ -71,10 +72,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: object) -> None:
+def pytest_testnodedown(node: WorkerController) -> None:
     """Add up the imports of an xdist worker that is done."""
-    counted = getattr(node, "workeroutput", {}).get("imports", {})
-    node.config.stash[IMPORTS].update(counted)  # type: ignore[attr-defined]
+    total: Counter[str] = node.config.stash[IMPORTS]
+    total.update(getattr(node, "workeroutput", {}).get("imports", {}))
 
 
 def pytest_terminal_summary(

@@ -1,6 +1,7 @@
 """What an adapter may say besides an observation, and how it reads the `training` tag."""
 
 from contextlib import contextmanager
+from typing import Any, Dict, Iterable, Iterator
 
 VALUES_OF_TRAINING = {"None": None, "False": False, "0": 0, "True": True, "1": 1}
 
@@ -12,14 +13,14 @@ class NotExpressible(Exception):
 class Refused(Exception):
     """The framework itself raised; carries its exception's type name and message."""
 
-    def __init__(self, error):
+    def __init__(self, error: BaseException) -> None:
         super().__init__(str(error))
         self.type = type(error).__name__
         self.message = str(error)
 
 
 @contextmanager
-def framework_call():
+def framework_call() -> Iterator[None]:
     """Mark a call into the framework: an exception raised inside is the framework's refusal.
 
     Everything outside such a block is the adapter's own code, whose exceptions are its bugs.
@@ -32,12 +33,12 @@ def framework_call():
         raise Refused(error) from error
 
 
-def training_keyword(tag, name="training"):
+def training_keyword(tag: str, name: str = "training") -> Dict[str, Any]:
     """Return the keyword arguments for a `training` tag: none at all when it is absent."""
     return {} if tag == "absent" else {name: VALUES_OF_TRAINING[tag]}
 
 
-def only(supported, layer, framework):
+def only(supported: Iterable[str], layer: Dict[str, Any], framework: str) -> None:
     """Raise `NotExpressible` for a constructor argument the framework does not have."""
     for name in sorted(set(layer) - set(supported)):
         raise NotExpressible("{} has no argument for `{}`.".format(framework, name))

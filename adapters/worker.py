@@ -14,9 +14,10 @@ import platform
 import re
 import sys
 import traceback
+from typing import Any, Dict, Iterable, List, TextIO, Tuple
 
 
-def take_standard_streams():
+def take_standard_streams() -> Tuple[TextIO, TextIO]:
     """Return (requests, answers); from here on the framework's prints go to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
@@ -26,18 +27,20 @@ def take_standard_streams():
     return requests, answers
 
 
-def put_root_last():
+def put_root_last() -> None:
     """Make this package importable without shadowing anything the framework imports."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
     sys.path.append(os.path.dirname(here))
 
 
-def load_adapter(name):
+def load_adapter(name: str) -> Any:
     """Import an adapter by dotted module name or by file path."""
     if not name.endswith(".py"):
         return importlib.import_module(name)
     specification = importlib.util.spec_from_file_location("adapter_under_test", name)
+    if specification is None or specification.loader is None:
+        raise ImportError("{} is not a Python file".format(name))
     module = importlib.util.module_from_spec(specification)
     sys.modules["adapter_under_test"] = module
     sys.path.append(os.path.dirname(os.path.abspath(name)))
@@ -45,12 +48,12 @@ def load_adapter(name):
     return module
 
 
-def method_name(step):
+def method_name(step: str) -> str:
     """Return the adapter's method for a step's name: `SetTrainable` is `set_trainable`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", step).lower()
 
 
-def perform(program, step, adapter):
+def perform(program: Any, step: Dict[str, Any], adapter: Any) -> Dict[str, Any]:
     """Perform one step and return what could be seen after it."""
     from adapters.answers import NotExpressible
     from adapters.wire import decode_arguments
@@ -65,13 +68,13 @@ def perform(program, step, adapter):
     return seen
 
 
-def run(adapter, scenario):
+def run(adapter: Any, scenario: Dict[str, Any]) -> Dict[str, Any]:
     """Run one scenario and return its answer: a trace, or why there is none."""
     from adapters.answers import NotExpressible, Refused
     from adapters.wire import decode_arguments, encode_array
 
-    steps = []
-    program = None
+    steps = []  # type: List[Dict[str, Any]]
+    program = None  # type: Any
     try:
         program = adapter.Program(decode_arguments(scenario["layer"]))
         for step in scenario["steps"]:
@@ -93,14 +96,14 @@ def run(adapter, scenario):
     return {"trace": steps}
 
 
-def described(error):
+def described(error: BaseException) -> Dict[str, str]:
     """Return an error as type, message and the innermost place it came from."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = "{}:{}".format(os.path.basename(place[0]), place[1])
     return {"type": type(error).__name__, "message": str(error), "where": where}
 
 
-def header(adapter, name):
+def header(adapter: Any, name: str) -> Dict[str, Any]:
     """Return the first line: who answers, with exact versions."""
     import numpy
 
@@ -114,7 +117,7 @@ def header(adapter, name):
     }
 
 
-def serve(requests, answers, name):
+def serve(requests: Iterable[str], answers: TextIO, name: str) -> None:
     """Answer requests until told to stop or the requests end."""
     from adapters.wire import SCHEMA, write_line
 

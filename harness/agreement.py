@@ -241,7 +241,10 @@ def would_match(left: Party, right: Party, change: dict[str, Value]) -> bool:
 def shown_by(outcome: Sequence[Mapping[str, Bounded]], steps: Trajectory) -> Trace:
     """Return the trace an implementation with exactly these outcomes would show."""
     return [
-        Seen({name: each.value for name, each in quantities.items()}, REFUSED if step.refused else None)
+        Seen(
+            {name: each.value for name, each in quantities.items()},
+            REFUSED if step.refused else None,
+        )
         for quantities, step in zip(outcome, steps, strict=True)
     ]
 

@@ -62,7 +62,7 @@ def run(
     suites: Sequence[str],
     pattern: str,
     output: Path,
-    as_json: bool,  # noqa: FBT001 - click hands options over by name
+    as_json: bool,
 ) -> int:
     """Run the scenarios on implementations and write the report.
 
@@ -131,7 +131,7 @@ def save(results: dict[str, Any], output: Path) -> None:
 @commands.command("list")
 @click.argument("kind", metavar="scenarios|implementations|conventions")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(kind: str, as_json: bool) -> int:  # noqa: FBT001 - click hands options over by name
+def list_(kind: str, as_json: bool) -> int:
     """List what there is."""
     entries = listing.KINDS[known(kind, listing.KINDS, "list")]()
     click.echo(listing.as_json(entries) if as_json else listing.as_text(entries))

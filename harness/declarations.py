@@ -127,7 +127,7 @@ def parsed(entry: dict[str, Any], path: Path) -> Declaration:
         raise Complaint(f"{path.name}: {error.args[0]}.") from error
     when = {key: tuple(values) for key, values in entry.get("when", {}).items()}
     if unknown := set(when) - set(CONTEXT) - set(FREE):
-        raise Complaint(f"{path.name}: {axis} depends on {sorted(unknown)[0]!r}, unknown here.")
+        raise Complaint(f"{path.name}: {axis} depends on {min(unknown)!r}, unknown here.")
     cite, why = tuple(entry.get("cite", ())), entry.get("why")
     if not cite and not (entry["value"] == NOT_APPLICABLE and why):
         raise Complaint(f"{path.name}: {axis} is declared without a citation.")

@@ -92,9 +92,9 @@ def default() -> list[Implementation]:
     chosen = []
     for implementation in registered().values():
         principal = implementation.instead_of
-        if principal is None:
-            chosen.append(implementation)
-        elif registered()[principal].obstacle() and not implementation.obstacle():
+        if principal is None or (
+            registered()[principal].obstacle() and not implementation.obstacle()
+        ):
             chosen.append(implementation)
     return chosen
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from adapters.wire import decode_array
 from harness.environments import Unavailable, environment_python
@@ -51,7 +51,7 @@ class Respondent:
         self.started = 0
         self.abandoned = False
 
-    def __enter__(self) -> Respondent:
+    def __enter__(self) -> Self:
         """Return the respondent; its worker starts with the first question."""
         return self
 
@@ -98,7 +98,7 @@ class Respondent:
 
     def ask(self, scenario: Scenario) -> Answer:
         """Ask as often as the scenario wants. Raises WorkerFailure when the worker fails."""
-        traces = []
+        traces: list[Trace] = []
         for _ in range(scenario.repeats):
             answer = parsed(self.start().ask(scenario))
             if answer.verdict is not None:

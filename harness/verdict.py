@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.judge import IMPOSSIBLE, Check, Judgement, StepJudgement, Trace, agrees, judge
 from harness.respondent import Answer
-from harness.workers import first_line
 from harness.words import quantity_in_words, step_in_words
+from harness.workers import first_line
 from reference.axis import Value
 from reference.chosen import Conventions, Unspecified
 from reference.conventions import axis_named
@@ -158,7 +158,8 @@ def check_in_words(check: Check) -> str:
     name = quantity_in_words(check.quantity)
     if check.note:
         return f"the {name} {check.note}."
-    assert check.expected is not None and check.observed is not None
+    assert check.expected is not None
+    assert check.observed is not None
     at = check.index
     place = f" at index {list(at)}" if at else ""
     expected, observed = float(check.expected[at]), float(check.observed[at])
@@ -171,5 +172,3 @@ def check_in_words(check: Check) -> str:
 def shown(value: Value) -> str:
     """Return a convention's value as it is written in a sentence."""
     return f"‘{value}’" if isinstance(value, str) else f"{value:g}"
-
-

@@ -11,7 +11,14 @@ import numpy as np
 from adapters.wire import SCHEMA, decode_array, encode_array
 from suites.vocabulary import ABSENT, Layer, Scenario, Step, Tensor
 
-__all__ = ["SCHEMA", "array_of", "decode_array", "layer_to_json", "scenario_to_json", "step_to_json"]
+__all__ = [
+    "SCHEMA",
+    "array_of",
+    "decode_array",
+    "layer_to_json",
+    "scenario_to_json",
+    "step_to_json",
+]
 
 Json = dict[str, Any]
 

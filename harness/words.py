@@ -81,7 +81,9 @@ def shape_in_words(tensor: Tensor) -> str:
 
 def mode_in_words(training: Training) -> str:
     """Return how the mode is said."""
-    return "without saying the mode" if training is Training.ABSENT else f"training={training.value}"
+    return (
+        "without saying the mode" if training is Training.ABSENT else f"training={training.value}"
+    )
 
 
 def call_in_words(step: say.Call) -> str:
@@ -110,7 +112,7 @@ def enclose_in_words(step: say.Enclose) -> str:
     return f"put the layer in {form}{inside}"
 
 
-def step_in_words(step: Step) -> str:
+def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each kind of step
     """Return what one step does."""
     match step:
         case say.Build():

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import adapters
 from harness.wire import SCHEMA, scenario_to_json
@@ -27,16 +27,16 @@ LONGEST_LINE = 64 * 2**20
 KEPT_NOISE = 4096
 SECONDS_TO_IMPORT = 180.0
 SECONDS_TO_ANSWER = 60.0
-ONE_THREAD = {
-    name: "1"
-    for name in (
+ONE_THREAD = dict.fromkeys(
+    (
         "OMP_NUM_THREADS",
         "MKL_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
         "TF_NUM_INTRAOP_THREADS",
         "TF_NUM_INTEROP_THREADS",
-    )
-}
+    ),
+    "1",
+)
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -97,7 +97,7 @@ class Worker:
             self.kill()
             raise
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         """Return the worker."""
         return self
 
@@ -138,7 +138,9 @@ class Worker:
         try:
             message = json.loads(line)
         except ValueError:
-            raise WorkerFailure("adapter error", "The worker answered something not JSON.") from None
+            raise WorkerFailure(
+                "adapter error", "The worker answered something not JSON."
+            ) from None
         if not isinstance(message, dict):
             raise WorkerFailure("adapter error", "The worker answered something not an object.")
         return message

@@ -9,7 +9,7 @@ Value = str | float
 Kind = Literal["choice", "number", "timing", "refusal", "error model"]
 
 NOT_APPLICABLE = "not applicable"
-"""Declared for an axis that an implementation has no occasion to choose on; always with a reason."""
+"""Declared, with a reason, for an axis that an implementation has no occasion to choose on."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Axis:
 
     Attributes:
         id: stable name, used in declarations, results and on the page.
-        kind: `choice`, `timing` and `refusal` admit only `values`; `number` admits any number, of which
-            `values` are those seen in use (they are the rivals an explanation tries);
+        kind: `choice`, `timing` and `refusal` admit only `values`; `number` admits any number, of
+            which `values` are those seen in use (they are the rivals an explanation tries);
             `error model` changes only the error bound.
         values: the admissible, or for numbers the known, values.
         meaning: what the choice means for a user, one sentence.

@@ -59,7 +59,5 @@ def admit(axis: str, value: Value) -> None:
         raise ValueError(f"{axis} has no value {value!r}; it admits {admitted}")
 
 
-PAPER = Conventions(
-    {axis.id: axis.paper for axis in REGISTRY.values() if axis.paper is not None}
-)
+PAPER = Conventions({axis.id: axis.paper for axis in REGISTRY.values() if axis.paper is not None})
 """The conventions of Ioffe & Szegedy (2015); what the paper leaves open is left open."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from reference.axis import Value
 from reference.chosen import Conventions
 from suites.vocabulary import ABSENT, Enclose, Layer, Mode, Target, Training
 
@@ -130,9 +131,8 @@ class Switches:
         value = self.conventions[axis]
         if value == "refused":
             raise Refusal
-        if value == "training" or value == "inference":
-            return value  # type: ignore[return-value]
-        return self.asked(like)
+        runs: dict[Value, Run] = {"training": "training", "inference": "inference"}
+        return runs[value] if value in runs else self.asked(like)
 
     def bare(self) -> Run:
         """Return the mode of a call that does not say which."""
@@ -145,9 +145,9 @@ class Switches:
         if trainable:
             return Execution(run, statistics_move=True, trainable=True)
         mode = self.conventions["trainable-false-mode"]
-        if mode == "inference even with training=True":
-            run = "inference"
-        elif mode == "inference unless training=True" and asked != "training":
+        if mode == "inference even with training=True" or (
+            mode == "inference unless training=True" and asked != "training"
+        ):
             run = "inference"
         moving = run == "training" and (
             self.conventions["trainable-false-statistics"] == "still move in training"

@@ -128,7 +128,7 @@ def _problems(results: object) -> Iterator[tuple[Place, str]]:
     if error := best_match(_validator().iter_errors(results)):
         yield tuple(error.absolute_path), _shortened(error.message)
         return
-    assert isinstance(results, dict)  # noqa: S101 - the schema has just said so
+    assert isinstance(results, dict)
     yield from _not_finite((), results)
     yield from _repeated(results)
     yield from _dangling(results)

@@ -17,7 +17,7 @@ from suites.inputs import (
     without_beta,
     without_gamma,
 )
-from suites.sources import CONTRIB, KERAS, PAPER, TORCH
+from suites.sources import CONTRIB, FUSED_BATCH_NORM, KERAS, PAPER, TORCH
 from suites.vocabulary import ABSENT, Call, Layer, Scenario, Tensor, Training
 
 scenario = partial(Scenario, suite="forward", about=("output", "trainable_parameters"))
@@ -78,10 +78,7 @@ SCENARIOS = (
         steps=(Call(batch("tiny-epsilon"), FALSE),),
         settles=("epsilon-floor",),
         clauses=("BN-1.4",),
-        sources=(
-            "https://github.com/tensorflow/tensorflow/blob/v1.15.5/"
-            "tensorflow/python/ops/nn_impl.py",
-        ),
+        sources=(FUSED_BATCH_NORM,),
     ),
     scenario(
         name="tiny-epsilon-rank-4",
@@ -95,10 +92,7 @@ SCENARIOS = (
         steps=(Call(batch("tiny-epsilon-rank-4", rank=4), FALSE),),
         settles=("epsilon-floor",),
         clauses=("BN-1.4",),
-        sources=(
-            "https://github.com/tensorflow/tensorflow/blob/v1.15.5/"
-            "tensorflow/python/ops/nn_impl.py",
-        ),
+        sources=(FUSED_BATCH_NORM,),
     ),
     scenario(
         name="default-epsilon",

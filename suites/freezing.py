@@ -21,8 +21,8 @@ from suites.vocabulary import (
     Fit,
     Scenario,
     SetTrainable,
-    TrainMode,
     Training,
+    TrainMode,
 )
 
 scenario = partial(

@@ -9,9 +9,7 @@ from suites.inputs import TRAINED, batch, weights, without_beta, without_gamma
 from suites.sources import PAPER
 from suites.vocabulary import Call, Scenario, Training
 
-scenario = partial(
-    Scenario, suite="gradients", about=("dx", "dgamma", "dbeta"), sources=(PAPER,)
-)
+scenario = partial(Scenario, suite="gradients", about=("dx", "dgamma", "dbeta"), sources=(PAPER,))
 LAYER = replace(TRAINED, epsilon=0.25)
 TRUE, FALSE = Training.TRUE, Training.FALSE
 
@@ -28,9 +26,7 @@ SCENARIOS = (
         name="training-gradients-rank-4",
         question="Is the gradient on images pooled over all but channels, like the statistics?",
         layer=replace(LAYER, rank=4),
-        steps=(
-            Call(batch("gradients-4", 2, rank=4), TRUE, weights("gradients-4", 2, rank=4)),
-        ),
+        steps=(Call(batch("gradients-4", 2, rank=4), TRUE, weights("gradients-4", 2, rank=4)),),
         settles=("training-gradient",),
         clauses=("BN-7.1", "BN-3.1"),
     ),

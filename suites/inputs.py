@@ -53,9 +53,7 @@ def without_beta(layer: Layer) -> Layer:
 
 def without_initial_state(layer: Layer) -> Layer:
     """Return the layer with the framework's own initial values."""
-    return replace(
-        layer, gamma=ABSENT, beta=ABSENT, running_mean=ABSENT, running_variance=ABSENT
-    )
+    return replace(layer, gamma=ABSENT, beta=ABSENT, running_mean=ABSENT, running_variance=ABSENT)
 
 
 def numbers(key: str, count: int, span: int = 16) -> list[int]:
@@ -69,7 +67,7 @@ def numbers(key: str, count: int, span: int = 16) -> list[int]:
         digest = hashlib.sha256(f"{key}/{index}".encode()).digest()
         number = int.from_bytes(digest[:4], "big") % (2 * span + 1) - span
         index += 1
-        if CHANNELS > len(drawn) or number != drawn[-CHANNELS]:
+        if len(drawn) < CHANNELS or number != drawn[-CHANNELS]:
             drawn.append(number)
     return drawn
 

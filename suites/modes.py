@@ -16,8 +16,8 @@ from suites.vocabulary import (
     Form,
     Predict,
     Scenario,
-    TrainMode,
     Training,
+    TrainMode,
 )
 
 scenario = partial(
@@ -248,8 +248,7 @@ SCENARIOS = (
     *(
         scenario(
             name=f"{form}-model-with-explicit-true-in-evaluate",
-            question=f"Does training=True written inside a {form} model hold when it is "
-            "evaluated?",
+            question=f"Does training=True written inside a {form} model hold when it is evaluated?",
             layer=TRAINED,
             steps=(Enclose(TRUE, form), Evaluate(X, DY)),
             settles=(f"explicit-training-in-a-{form}-model",),

@@ -1,5 +1,7 @@
 """Public addresses that several scenarios rest on."""
 
+from __future__ import annotations
+
 PAPER = "https://arxiv.org/abs/1502.03167"
 KERAS = "https://keras.io/api/layers/normalization_layers/batch_normalization/"
 TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html"
@@ -14,3 +16,6 @@ MOVING_AVERAGES = (
 )
 KERAS_TRANSFER_LEARNING = "https://keras.io/guides/transfer_learning/"
 KERAS_FAQ = "https://keras.io/getting_started/faq/"
+FUSED_BATCH_NORM = (
+    "https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/ops/nn_impl.py"
+)

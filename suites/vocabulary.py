@@ -71,7 +71,7 @@ class Layer:
     rank: int
     dtype: str = "float32"
     decay: float | Absent = ABSENT
-    momentum_argument: float | None | Absent = ABSENT
+    momentum_argument: float | Absent | None = ABSENT
     epsilon: float | Absent = ABSENT
     center: bool | Absent = ABSENT
     scale: bool | Absent = ABSENT
@@ -106,13 +106,13 @@ class Call:
     """Execute the layer once on `x`; through the enclosing model once there is one.
 
     `training` is said the framework's own way: as an argument, or, where the mode is a switch, by
-    `train(mode)` right before the call.
-    `dy` asks for the gradients of ``sum(dy * output)`` with respect to x and to those of gamma and
-    beta that are trainable, computed in this same execution. `mode` says how `training` is passed: as the Python value written; as a
-    tensor fed at execution time (`fed`); or as such a tensor which the user's model function tests
-    with ``is True`` to choose between two calls (`is-true-test`). `updates` says what the user does
-    about the framework's deferred update operations: what its documentation asks; nothing; or runs
-    them twice. `repeat` executes the identical call that many times and observes the last.
+    `train(mode)` right before the call. `dy` asks for the gradients of ``sum(dy * output)`` with
+    respect to x and to those of gamma and beta that are trainable, computed in this same execution.
+    `mode` says how `training` is passed: as the Python value written; as a tensor fed at execution
+    time (`fed`); or as such a tensor which the user's model function tests with ``is True`` to
+    choose between two calls (`is-true-test`). `updates` says what the user does about the
+    framework's deferred update operations: what its documentation asks; nothing; or runs them
+    twice. `repeat` executes the identical call that many times and observes the last.
     """
 
     x: Tensor

@@ -305,21 +305,29 @@ def test_every_quantity_computed_is_checked(most):
     assert set(most) == set(QUANTITIES)
 
 
-def test_bounds_hold_where_epsilon_outside_the_root_outweighs_the_deviation():
-    rng = np.random.default_rng(7)
-    greatest = 0.0
-    for _ in range(100):
-        case = draw(rng)
-        centred = rng.normal(size=case.x.shape)
-        x, dy = (1400 + centred) / 256, centred - centred.mean(axis=0)
-        case = replace(case, x=x.astype(np.float32), dy=dy.astype(np.float32), epsilon=1.0)
-        placement = "outside the root"
-        for quantity, result, expected in results_of_layer(
-            case, rng, "one-pass", placement, sample=False
-        ):
-            if quantity == f"dx, {placement}":
-                greatest = max(greatest, used(result, expected))
-    assert greatest <= 1, f"a correct gradient used {greatest:.3g} of the bound"
+@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("end", ["lower", "upper"])
+def test_gradient_bound_admits_every_variance_the_variance_bound_admits(placement, end):
+    # The deviation is 2⁻⁷, epsilon 1 and the offset 300 deviations, so that in one pass the
+    # variance keeps few digits. Computed exactly from a variance at the end of its bound, the
+    # gradient is one that rounding alone could have produced.
+    case = draw(np.random.default_rng(1))
+    centred = np.array([-3.0, -1, 0, 1, 1, 2])[:, None] * np.ones(CHANNELS)
+    x, dy = (300 + centred) / 128, centred**2 - 2
+    case = replace(case, x=x, dy=dy, epsilon=1.0)
+    moments = batch_moments(x, FLOAT32, "one-pass")
+    by = normaliser(case, moments, placement, sample=False)
+    variance = getattr(moments.variance, end)
+    root = np.sqrt(variance)
+    if placement == "outside the root":
+        inverse, weight = 1 / (root + case.epsilon), (root + case.epsilon) / root
+    else:
+        inverse, weight = 1 / np.sqrt(variance + case.epsilon), 1.0
+    hat = (x - x.mean(axis=0)) * inverse
+    projected = hat * (dy * hat).mean(axis=0) * weight
+    dx = case.gamma * inverse * (dy - dy.mean(axis=0) - projected)
+    part = used(dx, gradients(x, dy, by, FLOAT32).dx)
+    assert part <= 1, f"an admissible gradient used {part:.3g} of the bound"
 
 
 DECLARED = {

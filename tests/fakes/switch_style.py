@@ -89,11 +89,11 @@ class Program(PlainProgram):
 
     def train_mode(self, target):  # noqa: ARG002 - a model hands it to its one layer
         """Switch to training."""
-        self.train(True)  # noqa: FBT003 - as users write it
+        self.train(True)
 
     def eval_mode(self, target):  # noqa: ARG002 - a model hands it to its one layer
         """Switch to evaluation."""
-        self.train(False)  # noqa: FBT003 - as users write it
+        self.train(False)
 
     def set_trainable(self, value, target):  # noqa: ARG002 - a model hands it to its one layer
         """Freeze or unfreeze gamma and beta."""
