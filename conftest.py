@@ -68,14 +68,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Tell the controlling process how often this one imported a framework."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["imports"] = dict(session.config.stash[IMPORTS])
+        counted = session.config.stash[IMPORTS]
+        session.config.workeroutput["imports"] = dict(counted)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
     """Add up the imports of an xdist worker that is done."""
-    total: Counter[str] = node.config.stash[IMPORTS]
-    total.update(getattr(node, "workeroutput", {}).get("imports", {}))
+    counted: dict[str, int] = getattr(node, "workeroutput", {}).get("imports", {})
+    for name, count in counted.items():
+        node.config.stash[IMPORTS][name] += count
 
 
 def pytest_terminal_summary(

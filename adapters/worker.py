@@ -73,8 +73,8 @@ def run(adapter: Any, scenario: Dict[str, Any]) -> Dict[str, Any]:
     from adapters.answers import NotExpressible, Refused
     from adapters.wire import decode_arguments, encode_array
 
-    steps = []  # type: List[Dict[str, Any]]
-    program = None  # type: Any
+    steps: List[Dict[str, Any]] = []
+    program: Any = None
     try:
         program = adapter.Program(decode_arguments(scenario["layer"]))
         for step in scenario["steps"]:

@@ -99,10 +99,15 @@ def paper(scenario: Scenario) -> Party | None:
 
 
 def party_of(cell: Cell) -> Party | None:
-    """Return an implementation's part in a comparison; None where it has no trace to compare."""
+    """Return an implementation's part in a comparison; None where it has no trace to compare.
+
+    One that differs from its declaration takes part with the conventions that explain it.
+    """
     if not cell.trace or cell.conventions is None:
         return None
-    return Party(cell.implementation, cell.scenario, cell.trace, cell.conventions)
+    explained = {found.axis: found.would_agree for found in cell.explanations[:1]}
+    conventions = cell.conventions.replace(explained)
+    return Party(cell.implementation, cell.scenario, cell.trace, conventions)
 
 
 def compare(cells: Sequence[Cell]) -> Agreement:

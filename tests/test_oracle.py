@@ -1,0 +1,380 @@
+"""The oracle against examples worked by hand, and gradients against finite differences.
+
+Unless an example says otherwise: one channel, float64, k = ¾, epsilon 3, gamma 2, beta 1, running
+mean 4 and running variance 8. The batch X = {0, 2} has mean 1, population variance 1 and sample
+variance 2; OTHER = {2, 6} has mean 4, variances 4 and 8; THREE = {0, 3, 6} has mean 3, variances 6
+and 9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from reference.chosen import Conventions, Unspecified
+from reference.conventions import REGISTRY
+from reference.oracle import Oracle
+from suites.vocabulary import (
+    ABSENT,
+    Build,
+    Call,
+    CallTwice,
+    Enclose,
+    EvalMode,
+    Fit,
+    Layer,
+    Predict,
+    ResetStatistics,
+    SetTrainable,
+    Tensor,
+    Training,
+)
+
+TRUE, FALSE = Training.TRUE, Training.FALSE
+USUAL = {
+    axis.id: axis.values[0] if axis.paper is None else axis.paper for axis in REGISTRY.values()
+}
+
+
+def column(*values):
+    return Tensor("float64", (len(values), 1), tuple(float(value) for value in values))
+
+
+def one(value):
+    return Tensor("float64", (1,), (float(value),))
+
+
+X, OTHER, THREE = column(0, 2), column(2, 6), column(0, 3, 6)
+LAYER = Layer(
+    channels=1,
+    rank=2,
+    dtype="float64",
+    decay=0.75,
+    epsilon=3.0,
+    center=True,
+    scale=True,
+    gamma=one(2),
+    beta=one(1),
+    running_mean=one(4),
+    running_variance=one(8),
+)
+
+
+def run(*steps, layer=LAYER, **changed):
+    """Return what is expected after the last step; a convention's dashes are written as _."""
+    changes = {axis.replace("_", "-"): value for axis, value in changed.items()}
+    oracle = Oracle(layer, Conventions({**USUAL, **changes}))
+    state = oracle.expect(Build(), {}).quantities
+    for step in steps:
+        expected = oracle.expect(step, state)
+        state = expected.quantities
+    return expected
+
+
+def agree(quantity, *worked):
+    """Tell whether a quantity is what was worked out, but for the oracle's own rounding."""
+    return bool(np.all(np.abs(quantity.value.ravel() - worked) <= quantity.bound.ravel()))
+
+
+def after(*steps, layer=LAYER, **changed):
+    """Return the running mean and variance after the last step."""
+    seen = run(*steps, layer=layer, **changed).quantities
+    return seen["running_mean"], seen["running_variance"]
+
+
+TRAINING_OUTPUTS = [
+    # r = 1/√(1 + 3) = ½, x̂ = ∓½, output 2·x̂ + 1
+    ({}, 3.0, (0, 2)),
+    # r = 1/(√1 + 3) = ¼, x̂ = ∓¼
+    ({"epsilon_placement": "outside the root"}, 3.0, (0.5, 1.5)),
+    # sample variance 2, epsilon 2: r = 1/√(2 + 2) = ½
+    ({"training_output_variance": "sample"}, 2.0, (0, 2)),
+    # epsilon 1 raised to 3
+    ({"epsilon_floor": 3.0}, 1.0, (0, 2)),
+    # running mean 4, running variance 8, epsilon 8: r = 1/√16 = ¼, x̂ = {−1, −½}
+    ({"training_output_statistics": "running before the update"}, 8.0, (-1, 0)),
+    # updated: mean ¾·4 + ¼·1 = 3.25, variance ¾·8 + ¼·2 = 6.5, epsilon 9.5: r = ¼
+    ({"training_output_statistics": "running after the update"}, 9.5, (-0.625, 0.375)),
+]
+
+
+@pytest.mark.parametrize(("changed", "epsilon", "worked"), TRAINING_OUTPUTS)
+def test_training_output(changed, epsilon, worked):
+    found = run(Call(X, TRUE), layer=replace(LAYER, epsilon=epsilon), **changed)
+    assert agree(found.quantities["output"], *worked)
+
+
+def test_training_output_of_three_values():
+    # v = 6, r = 1/√(6 + 3) = ⅓, x̂ = {−1, 0, 1}
+    assert agree(run(Call(THREE, TRUE)).quantities["output"], -1, 1, 3)
+
+
+def test_inference_output():
+    # r = 1/√(8 + 8) = ¼; {0, 2} gives x̂ = {−1, −½}
+    layer = replace(LAYER, epsilon=8.0)
+    assert agree(run(Call(X, FALSE), layer=layer).quantities["output"], -1, 0)
+    # the second value alone
+    assert agree(run(Call(column(2), FALSE), layer=layer).quantities["output"], 0)
+
+
+def test_inference_output_by_the_batch_where_so_declared():
+    found = run(Call(X, FALSE), inference_output_statistics="batch")
+    assert agree(found.quantities["output"], 0, 2)
+
+
+@pytest.mark.parametrize(("factor", "worked"), [("1", 6.25), ("n/(n-1)", 6.5)])
+def test_one_update_of_the_running_statistics(factor, worked):
+    # mean ¾·4 + ¼·1; variance ¾·8 + ¼·1 or ¾·8 + ¼·2
+    mean, variance = after(Call(X, TRUE), running_variance_factor=factor)
+    assert agree(mean, 3.25)
+    assert agree(variance, worked)
+
+
+@pytest.mark.parametrize(("factor", "worked"), [("1", 7.5), ("n/(n-1)", 8.25)])
+def test_one_update_from_three_values(factor, worked):
+    # mean ¾·4 + ¼·3; variance ¾·8 + ¼·6 or ¾·8 + ¼·9
+    mean, variance = after(Call(THREE, TRUE), running_variance_factor=factor)
+    assert agree(mean, 3.75)
+    assert agree(variance, worked)
+
+
+@pytest.mark.parametrize(
+    ("sense", "worked"),
+    # ¾·4 + ¼·1 and ¼·4 + ¾·1
+    [("weighs the old running value", 3.25), ("weighs the new batch value", 1.75)],
+)
+def test_momentum_argument_in_both_senses(sense, worked):
+    layer = replace(LAYER, decay=ABSENT, momentum_argument=0.75)
+    assert agree(after(Call(X, TRUE), layer=layer, momentum_sense=sense)[0], worked)
+
+
+CUMULATIVE = {"momentum_none": "cumulative average", "update_counter": "counts training executions"}
+
+
+def test_cumulative_average_forgets_the_initial_value():
+    # means 1, 4 and 1: first 1, then (1 + 4)/2, then (1 + 4 + 1)/3
+    layer = replace(LAYER, decay=ABSENT, momentum_argument=None)
+    calls = (Call(X, TRUE), Call(OTHER, TRUE), Call(X, TRUE))
+    for updates, worked in ((1, 1), (2, 2.5), (3, 2)):
+        found = run(*calls[:updates], layer=layer, **CUMULATIVE).quantities
+        assert agree(found["running_mean"], worked)
+        assert found["updates_counted"].value == updates
+
+
+def test_momentum_none_is_refused_where_so_declared():
+    layer = replace(LAYER, decay=ABSENT, momentum_argument=None)
+    oracle = Oracle(layer, Conventions({**USUAL, "momentum-none": "refused"}))
+    assert oracle.expect(Build(), {}).refused
+
+
+def test_zero_debiasing_of_the_mean_only():
+    # a = ¼·1, over 1 − ¾ gives 1; a = ¾·¼ + ¼·4 = 19/16, over 1 − 9/16 gives 19/7.
+    # The variance is plain: ¾·8 + ¼·2 = 6.5.
+    layer = replace(LAYER, zero_debias=True)
+    mean, variance = after(Call(X, TRUE), layer=layer, zero_debias_argument="mean only")
+    assert agree(mean, 1)
+    assert agree(variance, 6.5)
+    twice = after(Call(X, TRUE), Call(OTHER, TRUE), layer=layer, zero_debias_argument="mean only")
+    assert agree(twice[0], 19 / 7)
+
+
+def test_zero_debiasing_of_both():
+    # variance: a = ¼·2, over ¼ gives the batch's own 2
+    layer = replace(LAYER, zero_debias=True)
+    found = after(Call(X, TRUE), layer=layer, zero_debias_argument="mean and variance")
+    assert agree(found[1], 2)
+
+
+@pytest.mark.parametrize(
+    ("timing", "updates", "worked"),
+    [
+        ("within the call", "forgotten", 3.25),
+        ("when the update operations are run", "forgotten", 4),
+        ("when the update operations are run", "documented", 3.25),
+        # ¾·3.25 + ¼·1
+        ("when the update operations are run", "twice", 2.6875),
+    ],
+)
+def test_updates_deferred_or_not(timing, updates, worked):
+    assert agree(after(Call(X, TRUE, updates=updates), update_timing=timing)[0], worked)
+
+
+def test_inference_moves_the_statistics_only_where_so_declared():
+    assert agree(after(Call(X, FALSE))[0], 4)
+    assert agree(after(Call(X, FALSE), inference_updates="always")[0], 3.25)
+
+
+def test_reset_goes_back_to_the_framework_defaults_not_the_users():
+    changed = {"initial_running_mean": 0.0, "initial_running_variance": 1.0}
+    mean, variance = after(Call(X, TRUE), ResetStatistics(), **changed)
+    assert agree(mean, 0)
+    assert agree(variance, 1)
+
+
+SHARED = {
+    # s = 4, batches 1 and 8 ({6, 10}): U(4, 1) = 3.25, U(4, 8) = 5
+    "in call order": 4.4375,  # ¾·3.25 + ¼·8
+    "in reverse order": 4,  # ¾·5 + ¼·1
+    "both from the value before": 4.25,  # 3.25 + 5 − 4
+    "last call only": 5,
+    "first call only": 3.25,
+}
+
+
+@pytest.mark.parametrize("order", SHARED)
+@pytest.mark.parametrize("form", ["subclassed", "functional"])
+def test_shared_layer(order, form):
+    axis = "shared_layer_updates"
+    axis += "_in_a_functional_model" if form == "functional" else ""
+    found = run(CallTwice(X, column(6, 10), TRUE, form), **{axis: order}).quantities
+    assert agree(found["running_mean"], SHARED[order])
+    # r = ½ for X and 1/√(4 + 3) for the other
+    assert agree(found["output"], 0, 2)
+    assert agree(found["second_output"], 1 - 4 / np.sqrt(7), 1 + 4 / np.sqrt(7))
+
+
+def test_shared_layer_in_no_fixed_order_admits_three_outcomes():
+    found = run(CallTwice(X, column(6, 10), TRUE), shared_layer_updates="in no fixed order")
+    assert agree(found.quantities["running_mean"], SHARED["in call order"])
+    means = [other["running_mean"] for other in found.others]
+    assert agree(means[0], SHARED["in reverse order"])
+    assert agree(means[1], SHARED["both from the value before"])
+
+
+BY_BATCH, BY_RUNNING = (0, 2), (1 - 8 / np.sqrt(11), 1 - 4 / np.sqrt(11))
+FROZEN = [
+    ("no effect", TRUE, BY_BATCH, 3.25),
+    ("inference even with training=True", TRUE, BY_RUNNING, 4),
+    ("inference unless training=True", TRUE, BY_BATCH, 3.25),
+    ("inference unless training=True", Training.ABSENT, BY_RUNNING, 4),
+    ("no effect", Training.ABSENT, BY_BATCH, 3.25),
+]
+
+
+@pytest.mark.parametrize(("rule", "training", "output", "mean"), FROZEN)
+def test_frozen_layer(rule, training, output, mean):
+    found = run(
+        SetTrainable(value=False),
+        Call(X, training),
+        trainable_false_mode=rule,
+        trainable_false_statistics="still move in training",
+        bare_call="training",
+    ).quantities
+    assert agree(found["output"], *output)
+    assert agree(found["running_mean"], mean)
+    assert found["trainable_parameters"].value == 0
+
+
+def test_frozen_layer_whose_statistics_stop_still_uses_the_batch():
+    found = run(
+        SetTrainable(value=False),
+        Call(X, TRUE),
+        trainable_false_mode="no effect",
+        trainable_false_statistics="stop",
+    ).quantities
+    assert agree(found["output"], *BY_BATCH)
+    assert agree(found["running_mean"], 4)
+
+
+def test_evaluation_mode_is_remembered_only_where_so_declared():
+    steps = (EvalMode(), Call(X))
+    remembered = run(*steps, bare_call="training", mode_memory="remembers the last switch")
+    forgotten = run(*steps, bare_call="training", mode_memory="none")
+    assert agree(remembered.quantities["output"], *BY_RUNNING)
+    assert agree(forgotten.quantities["output"], *BY_BATCH)
+
+
+def test_gradients_of_three_values_in_training():
+    # x̂ = {−1, 0, 1}, s = 2/3, dy = {1, 0, 0}: dβ = 1, dγ = −1,
+    # dx = 2/3·(dy − 1/3 − x̂·(−1)/3) = 2/3·{1/3, −1/3, 0}
+    found = run(Call(THREE, TRUE, column(1, 0, 0))).quantities
+    assert agree(found["dbeta"], 1)
+    assert agree(found["dgamma"], -1)
+    assert agree(found["dx"], 2 / 9, -2 / 9, 0)
+
+
+def test_gradients_with_statistics_held_constant_and_in_inference():
+    # in training s = 2/3; in inference, with running variance 6, s = 2/3 as well
+    constant = run(Call(THREE, TRUE, column(1, 0, 0)), training_gradient="statistics held constant")
+    assert agree(constant.quantities["dx"], 2 / 3, 0, 0)
+    layer = replace(LAYER, running_variance=one(6))
+    assert agree(
+        run(Call(THREE, FALSE, column(1, 0, 0)), layer=layer).quantities["dx"], 2 / 3, 0, 0
+    )
+
+
+def test_fit_moves_gamma_and_beta_down_their_gradients_and_predict_uses_the_result():
+    # dy/3 = {1/3, 0, 0}: dβ = 1/3, dγ = −1/3; at rate 3, beta 1 − 1 and gamma 2 + 1.
+    # Running mean 3.75 and variance 8.25: r = 1/√11.25; 3.75 is predicted as beta.
+    fit = Fit(THREE, column(1, 0, 0), learning_rate=3.0)
+    found = run(Enclose(), fit, Predict(column(3.75))).quantities
+    assert agree(found["beta"], 0)
+    assert agree(found["gamma"], 3)
+    assert agree(found["output"], 0)
+
+
+def test_a_convention_left_open_is_named():
+    open_axis = "epsilon-placement"
+    oracle = Oracle(LAYER, Conventions({k: v for k, v in USUAL.items() if k != open_axis}))
+    state = oracle.expect(Build(), {}).quantities
+    with pytest.raises(Unspecified, match=open_axis):
+        oracle.expect(Call(X, TRUE), state)
+
+
+# A central difference of step h is off by h²·|f‴|/6 by truncation and about u·|f|/h by rounding.
+# With h the cube root of u, in units of the deviation, both are of the size h². For f the sum of
+# dy·output with epsilon about the variance, |f| and |f‴| stay under 50 times Σ|dy|·|gamma|.
+STEP = float(np.cbrt(np.finfo(np.float64).eps))
+GROWTH = 50
+VARIANTS = [
+    (placement, variance)
+    for placement in ("inside the root", "outside the root")
+    for variance in ("population", "sample")
+]
+
+
+@pytest.mark.parametrize(("placement", "variance"), VARIANTS)
+def test_gradients_are_the_central_differences_of_the_output(placement, variance):
+    rng = np.random.default_rng(3)
+    values, dy = rng.normal(size=6), rng.normal(size=6)
+    changed = {"epsilon_placement": placement, "training_output_variance": variance}
+
+    def loss(x, gamma=2.0, beta=1.0):
+        layer = replace(LAYER, epsilon=1.0, gamma=one(gamma), beta=one(beta))
+        output = run(Call(column(*x), TRUE), layer=layer, **changed).quantities["output"].value
+        return float(dy @ output.ravel())
+
+    layer = replace(LAYER, epsilon=1.0)
+    found = run(Call(column(*values), TRUE, column(*dy)), layer=layer, **changed).quantities
+    allowed = GROWTH * STEP**2 * np.abs(dy).sum() * 2
+    for index, direction in enumerate(np.eye(6) * STEP):
+        difference = loss(values + direction) - loss(values - direction)
+        assert abs(difference / (2 * STEP) - found["dx"].value[index, 0]) <= allowed
+    by_gamma = loss(values, gamma=2 + STEP) - loss(values, gamma=2 - STEP)
+    by_beta = loss(values, beta=1 + STEP) - loss(values, beta=1 - STEP)
+    assert abs(by_gamma / (2 * STEP) - found["dgamma"].value[0]) <= allowed
+    assert abs(by_beta / (2 * STEP) - found["dbeta"].value[0]) <= allowed
+
+
+sixteenths = some.integers(-64, 64).map(lambda k: k / 16)
+pairs = some.lists(some.tuples(sixteenths, sixteenths), min_size=3, max_size=12)
+
+
+@given(pairs)
+def test_the_gradient_to_the_input_sums_to_zero_in_training(drawn):
+    # A shift of the whole batch changes no output, so the gradient along it vanishes.
+    values, dy = zip(*drawn, strict=True)
+    dx = run(Call(column(*values), TRUE, column(*dy))).quantities["dx"]
+    assert abs(dx.value.sum()) <= dx.bound.sum()
+
+
+@given(pairs, some.integers(-1000, 1000))
+def test_the_training_output_does_not_move_with_a_shift_of_the_batch(drawn, shift):
+    values = [value for value, _ in drawn]
+    here = run(Call(column(*values), TRUE)).quantities["output"]
+    there = run(Call(column(*(value + shift for value in values)), TRUE)).quantities["output"]
+    assert np.all(np.abs(here.value - there.value) <= here.bound + there.bound)
