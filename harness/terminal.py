@@ -64,10 +64,11 @@ class Display:
             self.console.print(f"[bold yellow]![/] {banner}", highlight=False)
         self.console.print(table_of(results))
         unexpected = [cell for cell in results["cells"] if not cell["expected"]]
-        for cell in unexpected[:MOST_LINES]:
+        telling = [cell for cell in unexpected if cell["verdict"] != "unavailable"]
+        for cell in telling[:MOST_LINES]:
             self.console.print(line_of(cell), highlight=False)
-        if len(unexpected) > MOST_LINES:
-            self.console.print(f"… and {len(unexpected) - MOST_LINES} more; see the report.")
+        if len(telling) > MOST_LINES:
+            self.console.print(f"… and {len(telling) - MOST_LINES} more; see the report.")
         words = f"{results['run_cells']} of {results['expected_cells']} cells were measured"
         self.console.print(f"{words}; {len(unexpected)} verdicts are unexpected.", highlight=False)
         if not results["complete"]:

@@ -10,6 +10,7 @@ from reference.bounded import Bounded, exact
 from reference.chosen import Conventions
 from reference.program import Refusal
 from reference.rounding import Format, format_named
+from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Layer, Tensor
 
 INITIAL = {
@@ -86,17 +87,17 @@ class LayerMeaning:
         if self.layer.dtype == "float64" and self.conventions["float64-layer"] == "refused":
             raise Refusal
 
-    def keep(self, state: dict[str, Bounded]) -> float:
-        """Return the weight kept on the old running value by the update being made."""
+    def weights(self, state: dict[str, Bounded]) -> Weights:
+        """Return the weights of the update being made; `state` already counts it."""
         if self.cumulative:
-            return 1 - 1 / float(state["updates_counted"].value)
+            return giving(1 / float(state["updates_counted"].value))
         argument = self.layer.momentum_argument
         if isinstance(argument, (int, float)):
             weighs_old = self.conventions["momentum-sense"] == "weighs the old running value"
-            return argument if weighs_old else 1 - argument
+            return keeping(argument) if weighs_old else giving(argument)
         if isinstance(self.layer.decay, Absent):
-            return self.conventions.number("default-decay")
-        return self.layer.decay
+            return keeping(self.conventions.number("default-decay"))
+        return keeping(self.layer.decay)
 
     def debiases(self, statistic: str) -> bool:
         """Return whether a running statistic is zero-debiased."""

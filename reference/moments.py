@@ -14,7 +14,7 @@ from reference.bounded import Array, Bounded
 from reference.rounding import Format
 
 ROOT_ROUNDINGS = 4
-"""Roundings granted to the reciprocal square root; kernels need 1.5 to 3 (see SPEC, Bounds)."""
+"""Roundings granted to the reciprocal square root; kernels need 1.5 to 3 (SPEC, Error bounds)."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def batch_moments(x: Array, form: Format, algorithm: str) -> Moments:
 
 def scaled(variance: Bounded, factor: float, form: Format) -> Bounded:
     """Return a variance multiplied by a factor such as n/(n−1) (three roundings at most)."""
-    value = variance.value * factor
-    return Bounded(value, variance.bound * factor + form.accumulated(3) * np.abs(value))
+    error = variance.bound * factor + form.accumulated(3) * variance.magnitude * factor
+    return Bounded(variance.value * factor, error)
 
 
 def inverse_deviation(variance: Bounded, epsilon: float, placement: str, form: Format) -> Bounded:
@@ -75,3 +75,16 @@ def inverse_deviation(variance: Bounded, epsilon: float, placement: str, form: F
     greatest = reciprocal(np.maximum(variance.lower, 0.0), max(epsilon - slack, 0.0))
     spread = np.maximum(greatest - value, value - least)
     return Bounded(value, spread + form.accumulated(ROOT_ROUNDINGS + 2) * greatest)
+
+
+def steepness(variance: Bounded, epsilon: float, form: Format) -> Bounded:
+    """Return 1 + epsilon/√variance, shape ``(channels,)``.
+
+    By so much the inverse deviation with epsilon outside the root follows the variance more than
+    −inverse³/2 says. Infinite, with an infinite bound, where the variance may be zero.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = 1 + epsilon / np.sqrt(variance.value)
+        most = 1 + (epsilon + form.misread(epsilon)) / np.sqrt(np.maximum(variance.lower, 0.0))
+        spread = np.where(np.isinf(most), np.inf, most - value)
+    return Bounded(value, spread + form.accumulated(ROOT_ROUNDINGS + 2) * most)

@@ -37,10 +37,13 @@ class Normaliser:
 
 @dataclass(frozen=True)
 class Flow:
-    """How the variance follows x: its divisor, and d(inverse)/d(variance) against −inverse³/2."""
+    """How the variance follows x: its divisor, and d(inverse)/d(variance) against −inverse³/2.
+
+    `steepness` is that ratio, None where it is one.
+    """
 
     divisor: float
-    weight: Array | float = 1.0
+    steepness: Bounded | None = None
 
 
 @dataclass(frozen=True)
@@ -94,35 +97,36 @@ def gradients(x: Array, dy: Array, by: Normaliser, form: Format) -> Gradients:
     sums = form.accumulated(count + 4)
     hat = normalised(x, by, form)
     dbeta = Bounded(dy.sum(axis=0), sums * np.abs(dy).sum(axis=0) + form.smallest)
-    dgamma = gamma_gradient(x, dy, by, hat, sums)
+    dgamma = gamma_gradient(x, dy, by, hat, form)
     factor = slope(by, form)
     inner = dy
     error = form.accumulated(4) * np.abs(dy)
     if by.flow is not None:
-        weight = np.asarray(by.flow.weight) / by.flow.divisor
+        steepness = by.flow.steepness or exact(np.ones_like(by.mean.value))
+        weight = steepness.value / by.flow.divisor
         inner = dy - dbeta.value / count - hat.value * dgamma.value * weight
         error = error + dbeta.bound / count
         error = error + hat.magnitude * dgamma.bound * weight
         error = error + hat.bound * np.abs(dgamma.value) * weight
+        error = error + hat.magnitude * dgamma.magnitude * steepness.bound / by.flow.divisor
         sizes = np.abs(dbeta.value) / count + hat.magnitude * dgamma.magnitude * weight
         error = error + form.accumulated(8) * (np.abs(dy) + sizes)
-        if isinstance(by.flow.weight, np.ndarray):
-            error = error + 4 * relative(by.inverse) * np.abs(hat.value * dgamma.value * weight)
     value = factor.value * inner
     total = factor.magnitude * error + factor.bound * np.abs(inner)
     total = total + form.accumulated(4) * np.abs(value)
     return Gradients(Bounded(value, total + form.smallest), dgamma, dbeta)
 
 
-def gamma_gradient(x: Array, dy: Array, by: Normaliser, hat: Bounded, sums: float) -> Bounded:
+def gamma_gradient(x: Array, dy: Array, by: Normaliser, hat: Bounded, form: Format) -> Bounded:
     """Return Σ dy·x̂, whose errors share the one mean and the one inverse deviation."""
+    sums = form.accumulated(x.shape[0] + 4)
     value = (dy * hat.value).sum(axis=0)
     weight = np.abs(dy).sum(axis=0)
     error = np.abs(dy.sum(axis=0)) * by.mean.bound * by.inverse.magnitude
     error = error + relative(by.inverse) * np.abs(value)
     error = error + sums * (np.abs(dy) * hat.magnitude).sum(axis=0)
     affine = (np.abs(dy) * np.abs(x)).sum(axis=0) + by.mean.magnitude * weight
-    return Bounded(value, error + sums * affine * by.inverse.magnitude)
+    return Bounded(value, error + sums * affine * by.inverse.magnitude + form.smallest)
 
 
 def relative(quantity: Bounded) -> Array:

@@ -14,10 +14,10 @@ import numpy as np
 from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
 from reference.layer import LayerMeaning
-from reference.moments import Moments, batch_moments, inverse_deviation, scaled
+from reference.moments import Moments, batch_moments, inverse_deviation, scaled, steepness
 from reference.normalisation import Flow, Normaliser, gradients, output
 from reference.program import Execution, Refusal, Switches
-from reference.running import Debiased, blended, debiased, descended, fresh
+from reference.running import Debiased, Weights, blended, debiased, descended, fresh
 from suites import vocabulary as say
 from suites.vocabulary import Layer, Step, Tensor
 
@@ -95,6 +95,7 @@ class Oracle:
             case say.SetTrainable():
                 switches.set_trainable(step.value, step.target)
             case say.ResetStatistics():
+                self.hidden.clear()
                 return {}, {**state, **self.meaning.reset_statistics()}
         return {}, state
 
@@ -183,9 +184,9 @@ class Oracle:
         inverse = inverse_deviation(variance, epsilon, placement, self.meaning.form)
         flow = None
         if divisor is not None:
-            flow = Flow(divisor)
-            if placement == "outside the root":
-                flow = Flow(divisor, 1 / (inverse.value * np.sqrt(variance.value)))
+            outside = placement == "outside the root"
+            steep = steepness(variance, epsilon, self.meaning.form) if outside else None
+            flow = Flow(divisor, steep)
         return Normaliser(mean, inverse, state.get("gamma"), state.get("beta"), flow)
 
     def updated(
@@ -196,14 +197,19 @@ class Oracle:
         updates: say.Updates,
     ) -> dict[str, Bounded]:
         """Return the state after the running statistics took in a batch as often as they do."""
-        if not self.meaning.tracks:
-            return state
-        moving = execution.statistics_move and execution.run == "training"
-        if not moving and self.conventions["inference-updates"] == "never":
+        if not self.moves(execution):
             return state
         for _ in range(self.times(updates)):
             state = self.taken_in(batch, state)
         return state
+
+    def moves(self, execution: Execution) -> bool:
+        """Return whether an execution moves the running statistics. Clauses BN-5.1 and BN-5.2."""
+        if not self.meaning.tracks:
+            return False
+        if execution.statistics_move and execution.run == "training":
+            return True
+        return self.conventions["inference-updates"] == "always"
 
     def times(self, updates: say.Updates) -> int:
         """Return how often one execution's update is applied. Clause BN-5.3."""
@@ -226,17 +232,17 @@ class Oracle:
         after = dict(state)
         if self.meaning.counts:
             after["updates_counted"] = exact(state["updates_counted"].value + 1)
-        keep = self.meaning.keep(after)
+        weights = self.meaning.weights(after)
         for name, value in zip(STATISTICS, (batch.mean, variance), strict=True):
-            after[name] = self.average(name, state[name], value, keep)
+            after[name] = self.average(name, state[name], value, weights)
         return after
 
-    def average(self, name: str, old: Bounded, batch: Bounded, keep: float) -> Bounded:
+    def average(self, name: str, old: Bounded, batch: Bounded, weights: Weights) -> Bounded:
         """Return one running statistic after taking in the batch's."""
         if not self.meaning.debiases(name):
-            return blended(old, batch, keep, self.meaning.form)
+            return blended(old, batch, weights, self.meaning.form)
         before = self.hidden.get(name) or fresh(old)
-        value, self.hidden[name] = debiased(before, batch, keep, self.meaning.form)
+        value, self.hidden[name] = debiased(before, batch, weights, self.meaning.form)
         return value
 
     def call_twice(
@@ -260,15 +266,16 @@ class Oracle:
         self, axis: str, batches: list[Moments], execution: Execution, state: dict[str, Bounded]
     ) -> dict[str, Bounded]:
         """Return the state after one execution updated the running statistics from two batches."""
-        if not self.meaning.tracks or not (
-            execution.run == "training" and execution.statistics_move
-        ):
+        if not self.moves(execution):
             return state
         rule = str(self.conventions[axis])
         if rule == "in no fixed order":
             orders = ("in call order", "in reverse order", "both from the value before")
-            first, *others = (self.in_order(order, batches, execution, state) for order in orders)
-            self.alternatives = others
+            start, outcomes = self.hidden, []
+            for order in orders:
+                self.hidden = dict(start)
+                outcomes.append(self.in_order(order, batches, execution, state))
+            first, *self.alternatives = outcomes
             return first
         return self.in_order(rule, batches, execution, state)
 
@@ -282,13 +289,20 @@ class Oracle:
             "last call only": batches[1:],
             "first call only": batches[:1],
         }
+        before = dict(self.hidden)
         if rule in orders:
             after = state
             for batch in orders[rule]:
                 after = self.updated(batch, execution, after, "documented")
-            return after
-        changes = [self.updated(batch, execution, state, "documented") for batch in batches]
-        return {**state, **self.summed(state, changes)}
+        else:
+            changes = []
+            for batch in batches:
+                self.hidden = dict(before)
+                changes.append(self.updated(batch, execution, state, "documented"))
+            after = {**state, **self.summed(state, changes)}
+            if self.meaning.counts:
+                after["updates_counted"] = exact(state["updates_counted"].value + len(batches))
+        return after
 
     def summed(self, state: State, changes: list[dict[str, Bounded]]) -> dict[str, Bounded]:
         """Return the statistics after adding the changes two updates made to the same values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -18,23 +19,56 @@ class Debiased:
     updates: int = 0
 
 
-def blended(old: Bounded, batch: Bounded, keep: float, form: Format) -> Bounded:
-    """Return keep·old + (1 − keep)·batch. Clause BN-4.1.
+@dataclass(frozen=True)
+class Weights:
+    """The weights of one update: `keep` of the old running value, `give` of the batch's.
 
-    Covers the forms keep·old + (1−keep)·batch, old − (old − batch)·(1−keep) and
-    old + (batch − old)·(1−keep), and the ways a framework rounds keep and 1 − keep.
+    Both are carried, because 1 − give loses the digits of a small give.
     """
-    give = 1 - keep
+
+    keep: float
+    give: float
+
+    @property
+    def inconsistency(self) -> float:
+        """Return by how much the two fail to add up to one."""
+        return abs(float(Fraction(self.keep) + Fraction(self.give) - 1))
+
+    def misread(self, form: Format) -> tuple[float, float]:
+        """Return how far keep and give move when either is rounded or made from the other."""
+        keep = max(form.misread(self.keep), form.misread_complement(self.give))
+        give = max(form.misread(self.give), form.misread_complement(self.keep))
+        return keep + self.inconsistency, give + self.inconsistency
+
+
+def keeping(keep: float) -> Weights:
+    """Return the weights that keep so much of the old value."""
+    return Weights(keep, 1 - keep)
+
+
+def giving(give: float) -> Weights:
+    """Return the weights that give so much to the batch."""
+    return Weights(1 - give, give)
+
+
+def blended(old: Bounded, batch: Bounded, weights: Weights, form: Format) -> Bounded:
+    """Return keep·old + give·batch. Clause BN-4.1.
+
+    Covers the forms keep·old + give·batch, old − (old − batch)·give and old + (batch − old)·give,
+    and the ways a framework rounds the two weights.
+    """
+    keep, give = weights.keep, weights.give
+    misread_keep, misread_give = weights.misread(form)
     value = keep * old.value + give * batch.value
     error = abs(keep) * old.bound + abs(give) * batch.bound
-    error = error + form.misread(keep) * old.magnitude
-    error = error + form.misread_complement(keep) * (old.magnitude + batch.magnitude)
+    error = error + max(misread_keep, misread_give) * old.magnitude
+    error = error + misread_give * batch.magnitude
     sizes = (abs(keep) + abs(give)) * old.magnitude + abs(give) * batch.magnitude
     return Bounded(value, error + form.accumulated(3) * sizes + form.smallest)
 
 
 def debiased(
-    state: Debiased, batch: Bounded, keep: float, form: Format
+    state: Debiased, batch: Bounded, weights: Weights, form: Format
 ) -> tuple[Bounded, Debiased]:
     """Return the zero-debiased average and its new hidden state. Clause BN-4.4.
 
@@ -42,11 +76,11 @@ def debiased(
     Kingma & Ba 2014, section 3. Where keep is near one, 1 − keepᵗ loses digits, and the bound
     says so.
     """
-    biased = blended(state.biased, batch, keep, form)
+    biased = blended(state.biased, batch, weights, form)
     updates = state.updates + 1
-    power = keep**updates
+    power = weights.keep**updates
     correction = 1 - power
-    misread = max(form.misread(keep), form.misread_complement(keep))
+    misread = max(weights.misread(form))
     slack = updates * misread + form.accumulated(2 * updates + 2) * power + form.roundoff
     value = biased.value / correction
     ratio = slack / max(correction - slack, np.finfo(np.float64).tiny)

@@ -95,7 +95,12 @@ SCENARIOS = (
         question="What are gamma, beta, the running mean and the running variance at first?",
         layer=without_initial_state(BASE),
         steps=(Build(),),
-        settles=("initial-running-mean", "initial-running-variance", "initial-gamma"),
+        settles=(
+            "initial-running-mean",
+            "initial-running-variance",
+            "initial-gamma",
+            "initial-beta",
+        ),
         clauses=("BN-4.6", "BN-2.2"),
         sources=DOCUMENTED,
     ),

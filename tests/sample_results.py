@@ -106,7 +106,7 @@ def _scenario(name, suite, question, settles, *steps):
         "name": name,
         "suite": suite,
         "question": question,
-        "clauses": ["BN-2.1", "BN-3.4"],
+        "clauses": ["BN-2.1", "BN-3.3"],
         "sources": [PAPER_PAGE],
         "settles": settles,
         "layer": ["3 channels, inputs of rank 2, float32", "decay 0.75", "epsilon 0.001"],

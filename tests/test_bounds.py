@@ -16,7 +16,7 @@ from reference.normalisation import gradients, normalised, output
 from reference.oracle import Oracle
 from reference.program import Execution
 from reference.rounding import format_named
-from reference.running import blended, debiased, fresh
+from reference.running import blended, debiased, fresh, giving, keeping
 from suites.inputs import BASE, GAMMA, TRAINED, batch, weights
 from suites.vocabulary import Build, Call, Training
 
@@ -202,13 +202,13 @@ def results_of_statistics(case, rng):
         corrected = variance * (np.float32(n) / np.float32(n - 1))
         yield f"sample variance, {algorithm}", corrected, sample
         for result in averages(case.old, corrected, case.keep):
-            yield "running", result, blended(exact(case.old), sample, case.keep, FLOAT32)
+            yield "running", result, blended(exact(case.old), sample, keeping(case.keep), FLOAT32)
     for result in averages(case.old, mean, 1 - 1 / case.updates):
-        expected = blended(exact(case.old), moments.mean, 1 - 1 / case.updates, FLOAT32)
+        expected = blended(exact(case.old), moments.mean, giving(1 / case.updates), FLOAT32)
         yield "cumulative", result, expected
     state, values = fresh(moments.mean), case.x[: case.updates]
     for value in values:
-        expected, state = debiased(state, exact(value), case.keep, FLOAT32)
+        expected, state = debiased(state, exact(value), keeping(case.keep), FLOAT32)
     for result in debiased_averages(values, case.keep):
         yield "zero-debiased", result, expected
 

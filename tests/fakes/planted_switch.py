@@ -81,13 +81,6 @@ class UntrackedLayerUsesZeroAndOne(Layer):
         return np.zeros(x.shape[-1:], x.dtype), np.ones(x.shape[-1:], x.dtype)
 
 
-@layer("one-value-per-channel-accepted", "Training on one value per channel does not raise.")
-class OneValuePerChannelAccepted(Layer):
-    def training_statistics(self, x):
-        mean = self.batch_mean(x)
-        return mean, self.batch_variance(x, mean)
-
-
 @program("tracking-cannot-be-switched-off", "track_running_stats=False is ignored.")
 class TrackingCannotBeSwitchedOff(Program):
     def __init__(self, layer):

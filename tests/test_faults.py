@@ -1,0 +1,243 @@
+"""The suite convicts every planted fault, acquits the clean fakes, and asks nothing twice."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from functools import cache
+
+import pytest
+
+from adapters import worker
+from harness.declarations import Declaration, Declarations, context_of
+from harness.judge import IMPOSSIBLE, judge
+from harness.respondent import Answer, parsed
+from harness.verdict import rivals, verdict_on
+from harness.wire import scenario_to_json
+from reference.chosen import Conventions
+from suites.catalogue import SCENARIOS
+from tests.fakes.declared import DECLARED
+from tests.fakes.fault import CLEAN
+from tests.fakes.planted import FAULTS
+
+CONVICTIONS = {"differs", "refused", "should have refused"}
+EXPRESSIBLE_AT_LEAST = {"argument": 105, "switch": 90, "deferred": 95}
+DISTINCT_AT_LEAST = 50
+ONLY_AT_ANOTHER_RANK_OR_DTYPE = ("rank-", "float64")
+
+EXPLAINED = {
+    "momentum-swapped": ("momentum-sense", "weighs the new batch value"),
+    "momentum-weighs-the-old-value": ("momentum-sense", "weighs the old running value"),
+    "momentum-none-refused": ("momentum-none", "refused"),
+    "default-decay-of-another-framework": ("default-decay", 0.99),
+    "default-epsilon-of-another-framework": ("default-epsilon", 1e-5),
+    "gamma-by-default": ("default-gamma", "learned"),
+    "default-channels-last": ("default-channel-axis", "last"),
+    "reset-puts-the-mean-to-one": ("initial-running-mean", 1.0),
+    "initial-running-variance-zero": ("initial-running-variance", 0.0),
+    "initial-gamma-zero": ("initial-gamma", 0.0),
+    "training-output-uses-running-statistics": (
+        "training-output-statistics",
+        "running before the update",
+    ),
+    "sample-variance-in-the-output": ("training-output-variance", "sample"),
+    "inference-output-uses-batch-statistics": ("inference-output-statistics", "batch"),
+    "epsilon-outside-the-root": ("epsilon-placement", "outside the root"),
+    "epsilon-floored": ("epsilon-floor", 1.001e-5),
+    "training-gradient-holds-statistics": ("training-gradient", "statistics held constant"),
+    "float64-refused": ("float64-layer", "refused"),
+    "sample-variance-in-the-average": ("running-variance-factor", "n/(n-1)"),
+    "population-variance-in-the-average": ("running-variance-factor", "1"),
+    "fused-false-ignored": ("running-variance-factor", "n/(n-1)"),
+    "zero-debias-of-the-variance-too": ("zero-debias-argument", "mean and variance"),
+    "zero-debias-ignored": ("zero-debias-argument", "neither"),
+    "forgotten-updates-happen": ("update-timing", "within the call"),
+    "updates-in-place-ignored": ("updates-in-place-argument", "ignored"),
+    "statistics-updated-in-inference": ("inference-updates", "always"),
+    "shared-layer-loses-the-second-call": ("shared-layer-updates", "first call only"),
+    "shared-layer-loses-the-first-call": ("shared-layer-updates", "last call only"),
+    "bare-call-trains": ("bare-call", "training"),
+    "starts-in-evaluation": ("bare-call", "inference"),
+    "mode-remembered": ("mode-memory", "remembers the last switch"),
+    "one-is-inference": ("training-integer", "inference"),
+    "zero-is-training": ("training-integer", "training"),
+    "written-training-loses-to-fit": (
+        "explicit-training-in-a-functional-model",
+        "loses to the caller",
+    ),
+    "model-without-training-hides-the-loop": (
+        "model-without-a-training-argument",
+        "every execution is a bare call",
+    ),
+    "freezing-forces-evaluation": (
+        "trainable-false-mode",
+        "inference even with training=True",
+    ),
+    "freezing-stops-statistics": ("trainable-false-statistics", "stop"),
+    "trainable-read-at-compile": ("trainable-read-by-fit", "when the model was compiled"),
+    "unchanged-model-flag-misses-the-layer": (
+        "model-trainable-reaches-the-layer",
+        "only when the model's own flag changes",
+    ),
+}
+"""Faults that are one value of one axis: by fault, the only explanation of some verdict on it."""
+
+
+def declarations_of(style):
+    entries = []
+    for axis, value in DECLARED[f"{style}_style"].items():
+        for each in value if isinstance(value, list) else [{"value": value, "when": {}}]:
+            entries.append(Declaration(axis, each["value"], each["when"], ()))
+    return Declarations(tuple(entries), {})
+
+
+DECLARATIONS = {style: declarations_of(style) for style in CLEAN}
+
+
+def declared(style, scenario):
+    return DECLARATIONS[style].at(context_of(scenario.layer, "eager", "cpu"))
+
+
+def said(adapter, scenario):
+    """The worker's messages, one for each repeat the scenario wants."""
+    asked = scenario_to_json(scenario)
+    return json.dumps([worker.run(adapter, asked) for _ in range(scenario.repeats)])
+
+
+def answered(messages):
+    answers = [parsed(message) for message in json.loads(messages)]
+    refusing = [answer for answer in answers if answer.verdict is not None]
+    return refusing[0] if refusing else Answer(tuple(each.traces[0] for each in answers))
+
+
+@cache
+def judged(style, scenario, messages):
+    """The verdict on what was said. Many faults say what the clean program says; it is kept."""
+    return verdict_on(style, scenario, declared(style, scenario), answered(messages))
+
+
+def clean_cell(style, scenario):
+    return judged(style, scenario, said(CLEAN[style], scenario))
+
+
+def expressible(style):
+    cells = (clean_cell(style, scenario) for scenario in SCENARIOS)
+    return [cell.scenario for cell in cells if cell.verdict != "not expressible"]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Every verdict on every planted fault, in the scenarios that its style can express."""
+    asked = {style: expressible(style) for style in CLEAN}
+    return {
+        name: [judged(fault.style, each, said(fault, each)) for each in asked[fault.style]]
+        for name, fault in FAULTS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def catching(cells):
+    """The verdicts that convict, by fault."""
+    return {
+        name: [cell for cell in found if cell.verdict in CONVICTIONS]
+        for name, found in cells.items()
+    }
+
+
+def changes_caught(style, scenario):
+    """The single changes of a declared convention under which the clean trace would be wrong."""
+    cell = clean_cell(style, scenario)
+    for axis in cell.judgement.read:
+        for rival in rivals(cell.conventions, axis):
+            try:
+                changed = cell.conventions.replace({axis: rival})
+                agrees = judge(scenario, changed, cell.trace).agrees
+            except IMPOSSIBLE:
+                continue
+            if not agrees:
+                yield style, axis, rival
+
+
+@pytest.fixture(scope="module")
+def signatures(catching):
+    """What each scenario catches, variants of rank and dtype left out: faults, and changes."""
+    found = {
+        each.name: set()
+        for each in SCENARIOS
+        if not any(word in each.name for word in ONLY_AT_ANOTHER_RANK_OR_DTYPE)
+    }
+    for name, convicting in catching.items():
+        for cell in convicting:
+            found.get(cell.scenario.name, set()).add(name)
+    for style in CLEAN:
+        for scenario in expressible(style):
+            if scenario.name in found:
+                found[scenario.name].update(changes_caught(style, scenario))
+    return found
+
+
+def identical(signatures):
+    groups = defaultdict(list)
+    for name, caught in signatures.items():
+        groups[frozenset(caught)].append(name)
+    return groups
+
+
+@pytest.mark.parametrize("style", CLEAN)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+def test_clean_fake_conforms(scenario, style):
+    cell = clean_cell(style, scenario)
+    assert cell.verdict in {"conforms", "not expressible"}, cell.reason
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_clean_fake_can_be_asked_most_scenarios(style):
+    assert len(expressible(style)) >= EXPRESSIBLE_AT_LEAST[style]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_planted_fault_is_caught(name, catching):
+    assert catching[name], FAULTS[name].sentence
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_planted_fault_is_judged_in_every_scenario(name, cells):
+    assert {cell.verdict for cell in cells[name]} <= CONVICTIONS | {"conforms"}
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_fault_that_is_a_convention_is_explained_by_it_alone(name, catching):
+    found = [
+        [(each.axis, each.would_agree) for each in cell.explanations] for cell in catching[name]
+    ]
+    assert [EXPLAINED[name]] in found
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_explanation_starts_from_what_is_declared(name, catching):
+    for cell in catching[name]:
+        for found in cell.explanations:
+            assert found.declared == cell.conventions.values[found.axis] != found.would_agree
+
+
+def test_every_scenario_catches_something(signatures):
+    assert [name for name, caught in signatures.items() if not caught] == []
+
+
+def test_scenarios_tell_different_things(signatures):
+    """`pytest tests/test_faults.py -k different_things -s` prints those that do not."""
+    groups = identical(signatures)
+    sys.stdout.write(f"\n{len(groups)} different signatures of {len(signatures)} scenarios\n")
+    for names in groups.values():
+        if len(names) > 1:
+            sys.stdout.write(f"the same: {', '.join(names)}\n")
+    assert len([caught for caught in groups if caught]) >= DISTINCT_AT_LEAST
+
+
+def test_who_caught_what(catching):
+    """`pytest tests/test_faults.py -k who_caught_what -s` prints the table."""
+    rows = {name: [cell.scenario.name for cell in found] for name, found in catching.items()}
+    for name, scenarios in rows.items():
+        sys.stdout.write(f"\n{name} → {', '.join(scenarios[:5])} ({len(scenarios)})")
+    assert all(rows.values())
