@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from suites.vocabulary import Scenario
 
 AS_EXPECTED, UNEXPECTED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 OUTPUT = Path("build/report")
+SHOW_TRACEBACK = "BNCONFORM_TRACEBACK"
+HOW_TO_REPORT = f"Set {SHOW_TRACEBACK}=1 to see where, and report it."
 
 
 class Commands(click.Group):
@@ -165,4 +168,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(AS_EXPECTED)
+    except Exception as error:
+        if os.environ.get(SHOW_TRACEBACK):
+            raise
+        said = f"{type(error).__name__}: {error}"
+        click.echo(f"bnconform: this is a bug in bnconform: {said}. {HOW_TO_REPORT}", err=True)
+        sys.exit(MISUSE)
     sys.exit(result if isinstance(result, int) else AS_EXPECTED)

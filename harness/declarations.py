@@ -71,7 +71,7 @@ class Declarations:
     def assumed(self, versions: Mapping[str, str]) -> bool:
         """Tell whether any of these versions is later than the one measured."""
         return any(
-            Version(versions[name]) > Version(at)
+            Version(Version(versions[name]).public) > Version(at)
             for name, at in self.measured.items()
             if name in versions
         )

@@ -29,7 +29,6 @@ Json = dict[str, Any]
 def document(session: Session, started: datetime, complete: bool) -> Json:
     """Return the results of a session; `complete` says whether it ran to its end."""
     rows = rows_of(session)
-    names = [each.name for each in session.implementations]
     return {
         "schema": SCHEMA_VERSION,
         "suite": suite(),
@@ -44,7 +43,7 @@ def document(session: Session, started: datetime, complete: bool) -> Json:
         "scenarios": [scenario(each) for each in session.scenarios],
         "cells": [cell(each, session) for row in rows for each in row],
         "agreement": [agreement(compare(row)) for row in rows],
-        "pairs": [pair(each) for each in pairs(rows, [*names, "paper"])],
+        "pairs": [pair(each) for each in pairs(rows, session.implementations)],
     }
 
 
@@ -228,11 +227,11 @@ def pair(found: Pair) -> Json:
     translated: list[Json] = []
     unmatched: list[Json] = []
     for each in found.different:
-        entry: Json = {"scenario": each.scenario, "axes": list(each.axes)}
-        if each.advice is not None:
-            translated.append({**entry, "advice": list(each.advice)})
+        entry: Json = {"scenario": each.scenario, "axes": list(each.advice)}
+        if each.translatable:
+            translated.append({**entry, "advice": list(each.advice.values())})
         else:
-            unmatched.append({**entry, "sentence": each.sentence})
+            unmatched.append({**entry, "axes": each.unmatched, "sentence": each.sentence})
     return {
         "from": found.left,
         "to": found.right,

@@ -77,7 +77,11 @@ class Respondent:
             raise WorkerFailure("did not run", "The run was stopped before this scenario.")
         if self.worker is None:
             self.started += 1
-            self.worker = Worker(self.command, self.seconds_to_answer)
+            try:
+                self.worker = Worker(self.command, self.seconds_to_answer)
+            except OSError as error:
+                sentence = f"The worker could not be started: {error.strerror}."
+                raise WorkerFailure("crashed", sentence) from error
             self.header = self.worker.header
         return self.worker
 

@@ -94,13 +94,13 @@ def table_of(results: dict[str, Any]) -> Table:
 def counts(results: dict[str, Any], suite: str, name: str) -> str:
     """Return how often each verdict was given, most frequent first."""
     found = Counter(
-        cell["verdict"]
+        (cell["verdict"], " (known)" if cell["known"] and cell["expected"] else "")
         for cell in results["cells"]
         if cell["suite"] == suite and cell["implementation"] == name
     )
     return "\n".join(
-        f"[{COLOURS[VERDICTS[verdict].tone]}]{VERDICTS[verdict].symbol} {count} {verdict}[/]"
-        for verdict, count in found.most_common()
+        f"[{COLOURS[VERDICTS[verdict].tone]}]{VERDICTS[verdict].symbol} {count} {verdict}{known}[/]"
+        for (verdict, known), count in found.most_common()
     )
 
 

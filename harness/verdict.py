@@ -60,6 +60,9 @@ def verdict_on(
     except Unspecified as missing:
         reason = f"The declaration says nothing about {missing.axis}, which this scenario needs."
         return replace(cell, verdict="adapter error", reason=reason)
+    except Exception as error:  # noqa: BLE001 - a bug of ours costs one cell, not the run
+        reason = f"The oracle itself failed: {type(error).__name__}: {first_line(error)}."
+        return replace(cell, verdict="adapter error", reason=reason)
     at = next((i for i, found in enumerate(judgements) if not found.agrees), 0)
     cell = replace(cell, judgement=judgements[at], trace=answer.traces[at])
     if judgements[at].agrees:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Value = str | float
@@ -26,6 +27,7 @@ class Axis:
         paper: what Ioffe & Szegedy (2015) say; None where the paper is silent.
         translation: what to write so that two implementations which differ here behave alike,
             or None where no argument can bring them together.
+        translation_from: the same where it depends on which value is to be reproduced elsewhere.
     """
 
     id: str
@@ -34,3 +36,8 @@ class Axis:
     meaning: str
     paper: Value | None = None
     translation: str | None = None
+    translation_from: Mapping[Value, str | None] = field(default_factory=dict)
+
+    def translated(self, source: Value) -> str | None:
+        """Return what to write in an implementation that differs, to reproduce `source` there."""
+        return self.translation_from.get(source, self.translation)

@@ -24,7 +24,8 @@ ARGUMENTS = (
         "choice",
         ("cumulative average", "refused"),
         "Whether momentum=None asks for the plain average of all batches so far.",
-        translation="Write a number for momentum.",
+        translation="Write a number for momentum; a cumulative average has no other spelling.",
+        translation_from={"cumulative average": None},
     ),
     Axis(
         "default-decay",
@@ -46,7 +47,7 @@ ARGUMENTS = (
         ("learned", "absent"),
         "Whether the layer scales its output by a learned gamma when the user does not say.",
         paper="learned",
-        translation="Write scale=True (or affine=True) out.",
+        translation="Say in both whether the layer has a gamma.",
     ),
     Axis(
         "default-channel-axis",
@@ -120,7 +121,7 @@ NORMALISATION = (
         (0.0, 1.001e-5),
         "The least epsilon the implementation uses, whatever smaller value the user writes.",
         paper=0.0,
-        translation="Write an epsilon no smaller than the floor in both.",
+        translation="Write an epsilon no smaller than the floor, the same in both.",
     ),
     Axis(
         "training-gradient",
@@ -135,7 +136,6 @@ NORMALISATION = (
         ("computed", "refused"),
         "Whether the layer can be made for float64 at all.",
         paper="computed",
-        translation="Use float32.",
     ),
     Axis(
         "variance-algorithm",
@@ -174,6 +174,10 @@ STATISTICS = (
         ("within the call", "when the update operations are run"),
         "Whether executing the layer in training is enough to move the running statistics.",
         translation="Run the deferred update operations with every training step.",
+        translation_from={
+            "when the update operations are run": "Nothing is left to run: the call updates. "
+            "Keep the whole old running value (decay 1) where it must not move."
+        },
     ),
     Axis(
         "updates-in-place-argument",
@@ -303,14 +307,25 @@ FREEZING = (
             "inference unless training=True",
         ),
         "Whether freezing the layer also makes it normalise with the running statistics.",
-        translation="Switch the layer to inference explicitly.",
+        translation="Switch the layer to inference explicitly, or, the other way round, freeze "
+        "gamma and beta themselves instead of the layer.",
+        translation_from={
+            "no effect": "Freeze gamma and beta themselves instead of the layer.",
+            "inference even with training=True": "Also switch the layer to inference.",
+            "inference unless training=True": "Also switch the layer to inference.",
+        },
     ),
     Axis(
         "trainable-false-statistics",
         "choice",
         ("still move in training", "stop"),
         "Whether freezing the layer stops the running statistics of a training execution.",
-        translation="Switch the layer to inference explicitly.",
+        translation="Switch the layer to inference explicitly, or, the other way round, freeze "
+        "gamma and beta themselves instead of the layer.",
+        translation_from={
+            "still move in training": "Freeze gamma and beta themselves instead of the layer.",
+            "stop": "Also switch the layer to inference.",
+        },
     ),
     Axis(
         "trainable-false-parameters",

@@ -15,7 +15,6 @@ from harness.judge import IMPOSSIBLE, judge
 from harness.respondent import Answer, parsed
 from harness.verdict import rivals, verdict_on
 from harness.wire import scenario_to_json
-from reference.chosen import Conventions
 from suites.catalogue import SCENARIOS
 from tests.fakes.declared import DECLARED
 from tests.fakes.fault import CLEAN
@@ -85,11 +84,14 @@ EXPLAINED = {
 
 
 def declarations_of(style):
-    entries = []
-    for axis, value in DECLARED[f"{style}_style"].items():
-        for each in value if isinstance(value, list) else [{"value": value, "when": {}}]:
-            entries.append(Declaration(axis, each["value"], each["when"], ()))
-    return Declarations(tuple(entries), {})
+    return Declarations(
+        tuple(
+            Declaration(axis, each["value"], each.get("when", {}), ())
+            for axis, value in DECLARED[f"{style}_style"].items()
+            for each in (value if isinstance(value, list) else [{"value": value}])
+        ),
+        {},
+    )
 
 
 DECLARATIONS = {style: declarations_of(style) for style in CLEAN}
