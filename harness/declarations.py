@@ -8,7 +8,7 @@ Declarations live in ``adapters/declared/NAME.toml`` as a list of tables::
     when = { rank = [2, 4], fused = ["absent", "true"] }
     cite = ["https://…"]
 
-`when` may name rank, fused, dtype, layout, execution, device and version, never a scenario.
+`when` may name rank, fused, dtype, layout, execution and device, never a scenario.
 ``[measured]`` names the versions the values were measured at; for later ones they are `assumed`.
 An axis the implementation has no occasion to choose on has ``value = "not applicable"`` and `why`.
 """
@@ -38,7 +38,6 @@ CONTEXT: dict[str, tuple[Any, ...]] = {
     "execution": ("eager", "graph"),
     "device": ("cpu",),
 }
-FREE = ("version",)
 Context = Mapping[str, Any]
 
 
@@ -79,14 +78,14 @@ class Declarations:
     def at(self, context: Context) -> Conventions:
         """Return the conventions in force in a context.
 
-        Raises Complaint where two declarations of one axis hold.
+        Raises ValueError where two declarations of one axis hold.
         """
         values: dict[str, Value] = {}
         for declaration in self.entries:
             if not declaration.holds(context):
                 continue
             if declaration.axis in values:
-                raise Complaint(f"{declaration.axis} is declared twice for {dict(context)}.")
+                raise ValueError(f"{declaration.axis} is declared twice for {dict(context)}")
             values[declaration.axis] = declaration.value
         return Conventions(values)
 
@@ -102,36 +101,67 @@ class Declarations:
 def load(path: Path) -> Declarations:
     """Return the declarations of a file.
 
-    Raises Complaint for a file that cannot be read, is not TOML, or says something inadmissible,
-    and for overlaps between declarations of one axis.
+    Raises Complaint, naming the file, where it cannot be read, is not TOML, says something
+    inadmissible, or declares an axis twice for one context.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Complaint(f"The declarations {path} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Complaint(f"The declarations {path} are not valid TOML: {error}.") from error
-    entries = tuple(parsed(entry, path) for entry in document.get("convention", []))
-    declared = Declarations(entries, document.get("measured", {}))
+    try:
+        return declarations(document)
+    except ValueError as error:
+        raise Complaint(f"{path.name}: {error}.") from error
+
+
+def declarations(document: Mapping[str, Any]) -> Declarations:
+    """Return what a parsed file declares. Raises ValueError with what is wrong."""
+    expect_keys(document, {"measured", "convention"}, "the file")
+    entries, measured = document.get("convention", []), document.get("measured", {})
+    if not isinstance(entries, list) or not isinstance(measured, dict):
+        message = "write [measured] once and [[convention]] for each declaration"
+        raise ValueError(message)  # noqa: TRY004 - one kind of exception for a bad file
+    declared = Declarations(tuple(parsed(entry) for entry in entries), measured)
     for context in contexts():
         declared.at(context)
     return declared
 
 
-def parsed(entry: dict[str, Any], path: Path) -> Declaration:
-    """Return one declaration. Raises Complaint naming the file and the fault."""
+def parsed(entry: Mapping[str, Any]) -> Declaration:
+    """Return one declaration. Raises ValueError with what is wrong."""
     axis = entry.get("axis", "")
+    expect_keys(entry, {"axis", "value", "when", "cite", "why", "note"}, axis or "a convention")
+    if "value" not in entry:
+        raise ValueError(f"{axis} is declared without a value")
     try:
         admit(axis, entry["value"])
-    except (KeyError, ValueError) as error:
-        raise Complaint(f"{path.name}: {error.args[0]}.") from error
-    when = {key: tuple(values) for key, values in entry.get("when", {}).items()}
-    if unknown := set(when) - set(CONTEXT) - set(FREE):
-        raise Complaint(f"{path.name}: {axis} depends on {min(unknown)!r}, unknown here.")
-    cite, why = tuple(entry.get("cite", ())), entry.get("why")
+    except KeyError as error:
+        raise ValueError(error.args[0]) from error
+    cite, why = entry.get("cite", []), entry.get("why")
+    if not isinstance(cite, list) or not all(str(link).startswith("https://") for link in cite):
+        raise ValueError(f"cite of {axis} must be a list of https addresses")
     if not cite and not (entry["value"] == NOT_APPLICABLE and why):
-        raise Complaint(f"{path.name}: {axis} is declared without a citation.")
-    return Declaration(axis, entry["value"], when, cite, why, entry.get("note"))
+        raise ValueError(f"{axis} is declared without a citation")
+    when = conditions(axis, entry.get("when", {}))
+    return Declaration(axis, entry["value"], when, tuple(cite), why, entry.get("note"))
+
+
+def conditions(axis: str, when: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the conditions of a declaration. Raises ValueError with what is wrong."""
+    expect_keys(when, set(CONTEXT), f"when of {axis}")
+    for key, values in when.items():
+        if not isinstance(values, list) or not values or set(values) - set(CONTEXT[key]):
+            known = ", ".join(str(value) for value in CONTEXT[key])
+            raise ValueError(f"{key} of {axis} must be a list of some of {known}")
+    return {key: tuple(values) for key, values in when.items()}
+
+
+def expect_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    """Raise ValueError for a key that means nothing in a table."""
+    if unknown := sorted(set(table) - known):
+        raise ValueError(f"{where} has no key {unknown[0]!r}; it has {', '.join(sorted(known))}")
 
 
 def contexts() -> Iterator[dict[str, Any]]:

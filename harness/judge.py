@@ -46,7 +46,8 @@ class Check:
 
     `error` and `bound` are those of the element at `index`, where the error takes up the greatest
     part (`fraction`) of its bound. `observed` is None for a quantity that is missing, `expected`
-    None for one that should not be there; `note` says so in words.
+    None for one that should not be there; `note` says so in words. `vague` tells whether some
+    element's bound is infinite or as wide as the quantity itself, so that agreeing says nothing.
     """
 
     quantity: str
@@ -58,6 +59,7 @@ class Check:
     index: tuple[int, ...]
     agrees: bool
     note: str = ""
+    vague: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,24 @@ def check(quantity: str, expected: Bounded | None, observed: Array | None) -> Ch
         float(fraction[worst]),
         worst,
         bool(fraction[worst] <= 1),
+        vague=vague(expected),
     )
+
+
+def vague(expected: Bounded) -> bool:
+    """Tell whether some element's bound reaches the size of its channel, or of itself.
+
+    An array of the input's shape is sized by channel, because single elements may pass near zero;
+    one value per channel is sized by itself. What is expected to be zero, NaN or infinite has no
+    size to compare.
+    """
+    size = np.abs(expected.value)
+    if size.ndim > 1:
+        size = np.broadcast_to(
+            size.max(axis=tuple(range(size.ndim - 1)), keepdims=True), size.shape
+        )
+    telling = np.isfinite(expected.value) & (expected.bound > 0)
+    return bool(np.any(telling & ~(expected.bound < np.where(size > 0, size, np.inf))))
 
 
 def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:

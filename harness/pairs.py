@@ -82,7 +82,7 @@ def relate(pair: Pair, left: Party, right: Party, target: Implementation | None)
     if alike(left, right):
         pair.same.append(name)
         return
-    found = separation(left, right)
+    found = separation(right, left)
     advice = {axis: advised(axis, left, target) for axis in found.axes}
     pair.different.append(Difference(name, found.sentence, advice))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from harness.judge import IMPOSSIBLE, Check, Judgement, StepJudgement, Trace, agrees, judge
 from harness.respondent import Answer
 from harness.words import quantity_in_words, step_in_words
@@ -56,13 +54,9 @@ def verdict_on(
     if answer.verdict is not None:
         return replace(cell, verdict=answer.verdict, reason=answer.reason)
     try:
-        judgements = [judge(scenario, conventions, trace) for trace in answer.traces]
-    except Unspecified as missing:
-        reason = f"The declaration says nothing about {missing.axis}, which this scenario needs."
-        return replace(cell, verdict="adapter error", reason=reason)
-    except Exception as error:  # noqa: BLE001 - a bug of ours costs one cell, not the run
-        reason = f"The oracle itself failed: {type(error).__name__}: {first_line(error)}."
-        return replace(cell, verdict="adapter error", reason=reason)
+        judgements = judgements_of(scenario, conventions, answer)
+    except Unjudgeable as reason:
+        return replace(cell, verdict="adapter error", reason=str(reason))
     at = next((i for i, found in enumerate(judgements) if not found.agrees), 0)
     cell = replace(cell, judgement=judgements[at], trace=answer.traces[at])
     if judgements[at].agrees:
@@ -73,12 +67,35 @@ def verdict_on(
     return disagreed(cell, judgements[at], conventions)
 
 
+class Unjudgeable(Exception):
+    """A trace cannot be judged; the message is a sentence that says why."""
+
+
+def judgements_of(scenario: Scenario, conventions: Conventions, answer: Answer) -> list[Judgement]:
+    """Return a judgement for every repeat. Raises Unjudgeable."""
+    if any(overlong(scenario, trace) for trace in answer.traces):
+        raise Unjudgeable("The trace goes on after the program's end, or after a refusal.")
+    try:
+        return [judge(scenario, conventions, trace) for trace in answer.traces]
+    except Unspecified as missing:
+        sentence = f"The declaration says nothing about {missing.axis}, which this scenario needs."
+        raise Unjudgeable(sentence) from missing
+    except Exception as error:  # a bug of ours costs one cell, not the run
+        sentence = f"The oracle itself failed: {type(error).__name__}: {first_line(error)}."
+        raise Unjudgeable(sentence) from error
+
+
+def overlong(scenario: Scenario, trace: Trace) -> bool:
+    """Tell whether a trace has steps that no program performs."""
+    return len(trace) > len(scenario.steps) or any(step.refusal for step in trace[:-1])
+
+
 def settled(cell: Cell) -> Cell:
     """Return `conforms`, or `undetermined` where the bounds cannot carry that."""
     assert cell.judgement is not None
     for step in cell.judgement.steps:
         for check in step.checks:
-            if not np.isfinite(check.bound) or wider_than_itself(check):
+            if check.vague:
                 name = quantity_in_words(check.quantity)
                 reason = f"Rounding alone could make the {name} anything of its own size."
                 return replace(cell, verdict="undetermined", reason=reason)
@@ -87,14 +104,6 @@ def settled(cell: Cell) -> Cell:
             reason = f"The bounds are too wide to exclude that {axis} is {shown(rival)}."
             return replace(cell, verdict="undetermined", reason=reason)
     return replace(cell, verdict="conforms", reason="Every step agrees with the oracle.")
-
-
-def wider_than_itself(check: Check) -> bool:
-    """Tell whether the bound exceeds the greatest expected value of a quantity not all zero."""
-    if check.expected is None or not check.expected.size or check.bound == 0:
-        return False
-    size = float(np.max(np.abs(check.expected)))
-    return size > 0 and check.bound >= size
 
 
 def unrefuted(cell: Cell, judgement: Judgement, axis: str) -> Value | None:

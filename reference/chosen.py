@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from reference.axis import NOT_APPLICABLE, Value
@@ -54,6 +55,8 @@ def admit(axis: str, value: Value) -> None:
     if entry.kind == "number":
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise ValueError(f"{axis} takes a number, not {value!r}")
+        if not math.isfinite(value):
+            raise ValueError(f"{axis} takes a finite number, not {value!r}")
     elif value not in entry.values:
         admitted = ", ".join(repr(known) for known in entry.values)
         raise ValueError(f"{axis} has no value {value!r}; it admits {admitted}")

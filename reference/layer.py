@@ -87,10 +87,10 @@ class LayerMeaning:
         if self.layer.dtype == "float64" and self.conventions["float64-layer"] == "refused":
             raise Refusal
 
-    def weights(self, state: dict[str, Bounded]) -> Weights:
-        """Return the weights of the update being made; `state` already counts it."""
+    def weights(self, updates: float) -> Weights:
+        """Return the weights of an update, given how many there are with it."""
         if self.cumulative:
-            return giving(1 / float(state["updates_counted"].value))
+            return giving(1 / updates)
         argument = self.layer.momentum_argument
         if isinstance(argument, (int, float)):
             weighs_old = self.conventions["momentum-sense"] == "weighs the old running value"

@@ -17,7 +17,7 @@ from reference.layer import LayerMeaning
 from reference.moments import Moments, batch_moments, inverse_deviation, scaled, steepness
 from reference.normalisation import Flow, Normaliser, gradients, output
 from reference.program import Execution, Refusal, Switches
-from reference.running import Debiased, Weights, blended, debiased, descended, fresh
+from reference.running import Hidden, Weights, blended, debiased, descended, fresh
 from suites import vocabulary as say
 from suites.vocabulary import Layer, Step, Tensor
 
@@ -44,7 +44,7 @@ class Oracle:
         self.meaning = LayerMeaning(layer, conventions)
         self.conventions = conventions
         self.switches = Switches(layer, conventions)
-        self.hidden: dict[str, Debiased] = {}
+        self.hidden = Hidden()
         self.built = False
 
     def expect(self, step: Step, state: State) -> Expected:
@@ -95,7 +95,7 @@ class Oracle:
             case say.SetTrainable():
                 switches.set_trainable(step.value, step.target)
             case say.ResetStatistics():
-                self.hidden.clear()
+                self.hidden = Hidden()
                 return {}, {**state, **self.meaning.reset_statistics()}
         return {}, state
 
@@ -230,9 +230,11 @@ class Oracle:
         if factor != 1:
             variance = scaled(variance, factor, self.meaning.form)
         after = dict(state)
+        self.hidden.updates += 1
         if self.meaning.counts:
             after["updates_counted"] = exact(state["updates_counted"].value + 1)
-        weights = self.meaning.weights(after)
+        count = after.get("updates_counted", exact(self.hidden.updates))
+        weights = self.meaning.weights(float(count.value))
         for name, value in zip(STATISTICS, (batch.mean, variance), strict=True):
             after[name] = self.average(name, state[name], value, weights)
         return after
@@ -241,8 +243,8 @@ class Oracle:
         """Return one running statistic after taking in the batch's."""
         if not self.meaning.debiases(name):
             return blended(old, batch, weights, self.meaning.form)
-        before = self.hidden.get(name) or fresh(old)
-        value, self.hidden[name] = debiased(before, batch, weights, self.meaning.form)
+        before = self.hidden.averages.get(name) or fresh(old)
+        value, self.hidden.averages[name] = debiased(before, batch, weights, self.meaning.form)
         return value
 
     def call_twice(
@@ -273,7 +275,7 @@ class Oracle:
             orders = ("in call order", "in reverse order", "both from the value before")
             start, outcomes = self.hidden, []
             for order in orders:
-                self.hidden = dict(start)
+                self.hidden = start.copy()
                 outcomes.append(self.in_order(order, batches, execution, state))
             first, *self.alternatives = outcomes
             return first
@@ -289,7 +291,7 @@ class Oracle:
             "last call only": batches[1:],
             "first call only": batches[:1],
         }
-        before = dict(self.hidden)
+        before = self.hidden.copy()
         if rule in orders:
             after = state
             for batch in orders[rule]:
@@ -297,7 +299,7 @@ class Oracle:
         else:
             changes = []
             for batch in batches:
-                self.hidden = dict(before)
+                self.hidden = before.copy()
                 changes.append(self.updated(batch, execution, state, "documented"))
             after = {**state, **self.summed(state, changes)}
             if self.meaning.counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -82,11 +82,24 @@ def debiased(
     correction = 1 - power
     misread = max(weights.misread(form))
     slack = updates * misread + form.accumulated(2 * updates + 2) * power + form.roundoff
-    value = biased.value / correction
-    ratio = slack / max(correction - slack, np.finfo(np.float64).tiny)
-    error = biased.bound / correction + (np.abs(value) + biased.bound / correction) * ratio
-    error = error + form.accumulated(2) * np.abs(value) + form.smallest
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = biased.value / correction
+        ratio = slack / max(correction - slack, np.finfo(np.float64).tiny)
+        error = biased.bound / correction + (np.abs(value) + biased.bound / correction) * ratio
+        error = error + form.accumulated(2) * np.abs(value) + form.smallest
     return Bounded(value, error), Debiased(biased, updates)
+
+
+@dataclass
+class Hidden:
+    """What an implementation keeps and does not show: debiased averages, and a count of updates."""
+
+    averages: dict[str, Debiased] = field(default_factory=dict)
+    updates: int = 0
+
+    def copy(self) -> Hidden:
+        """Return the same, to go on from independently."""
+        return Hidden(dict(self.averages), self.updates)
 
 
 def fresh(like: Bounded) -> Debiased:

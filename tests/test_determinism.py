@@ -1,0 +1,89 @@
+"""The same program gives the same bytes, whatever ran before it and however often it runs."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.agreement import OPEN
+from harness.implementations import registered
+from harness.respondent import command_of, silent
+from harness.workers import Worker
+from suites.catalogue import SCENARIOS, SUITES
+from tests.test_counts import lost
+
+BNCONFORM = shutil.which("bnconform", path=Path(sys.executable).parent)
+SEEDS = (1, 2)
+SOME = SCENARIOS[::5]
+
+
+def answers(worker, scenarios):
+    """Each scenario's whole answer as text, by the scenario's name."""
+    found = {}
+    for each in scenarios:
+        answer = worker.ask(each)
+        del answer["id"]
+        found[each.name] = json.dumps(answer)
+    return found
+
+
+def shuffled(scenarios, seed):
+    return random.Random(seed).sample(scenarios, len(scenarios))  # noqa: S311 - an order, no secret
+
+
+def settled(implementation, scenario):
+    """Tell whether an implementation is declared to do one thing in a scenario."""
+    declared = implementation.conventions(scenario).values
+    return OPEN not in {declared.get(axis) for axis in scenario.settles}
+
+
+def different(one, other):
+    return [name for name in one if one[name] != other[name]]
+
+
+def test_some_scenarios_cover_every_suite():
+    assert {each.suite for each in SOME} == set(SUITES)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_order_does_not_change_a_byte_of_torch(seed, torch_in_order):
+    with Worker(command_of(registered()["torch"], silent)) as worker:
+        assert different(torch_in_order, answers(worker, shuffled(SCENARIOS, seed))) == []
+
+
+@pytest.fixture(scope="module")
+def torch_in_order():
+    with Worker(command_of(registered()["torch"], silent)) as worker:
+        return answers(worker, SCENARIOS)
+
+
+@pytest.mark.parametrize("name", ["keras-tensorflow", "tf-contrib"])
+def test_order_does_not_change_a_byte(name):
+    implementation = registered()[name]
+    if obstacle := implementation.obstacle():
+        pytest.skip(obstacle)
+    scenarios = [each for each in SOME if settled(implementation, each)]
+    with Worker(command_of(implementation, silent)) as worker:
+        first = answers(worker, scenarios)
+        assert {
+            seed: different(first, answers(worker, shuffled(scenarios, seed))) for seed in SEEDS
+        } == {seed: [] for seed in SEEDS}
+    assert (
+        lost(name, [each for each in first if "not_expressible" in json.loads(first[each])]) == []
+    )
+
+
+def test_two_runs_find_the_same(tmp_path):
+    found = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        command = [BNCONFORM, "run", "torch", "--output", folder]
+        subprocess.run(command, capture_output=True, check=True)
+        found.append(json.loads((folder / "results.json").read_text("utf-8")))
+        assert [found[-1].pop(key) for key in ("started", "seconds")]
+    assert found[0] == found[1]
