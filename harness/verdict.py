@@ -55,8 +55,8 @@ def verdict_on(
         return replace(cell, verdict=answer.verdict, reason=answer.reason)
     try:
         judgements = judgements_of(scenario, conventions, answer)
-    except Unjudgeable as reason:
-        return replace(cell, verdict="adapter error", reason=str(reason))
+    except Unjudgeable as fault:
+        return replace(cell, verdict="adapter error", reason=str(fault))
     at = next((i for i, found in enumerate(judgements) if not found.agrees), 0)
     cell = replace(cell, judgement=judgements[at], trace=answer.traces[at])
     if judgements[at].agrees:

@@ -102,8 +102,7 @@ def test_a_failure_can_be_understood_by_a_stranger():
         "The oracle would agree if running-variance-factor were ‘n/(n-1)’ instead of ‘1’.",
         "Layer:\n  channels: 3",
         "Steps:\n  1. create the layer's variables\n  2. call on 2×3 values",
-        "pytest suites --implementation sample-variance-in-the-average"
-        " -k running-variance-of-2-values",
+        f"pytest suites --implementation {cell.implementation} -k {cell.scenario.name}",
     ):
         assert part in told
 
