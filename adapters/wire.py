@@ -26,11 +26,13 @@ def decode_array(message: Any) -> Any:
         dtype = np.dtype(message["dtype"])
         shape = tuple(int(size) for size in message["shape"])
         raw = base64.b64decode(message["data"].encode("ascii"))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ValueError("not an array on the wire: {!r}".format(error)) from error
     if dtype.kind not in "fiub":
         raise ValueError("an array on the wire must hold numbers, not {}".format(dtype))
-    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    expected = dtype.itemsize
+    for size in shape:
+        expected *= size
     if min((*shape, 0)) < 0 or len(raw) != expected:
         raise ValueError(
             "{} bytes do not fill a {} array of shape {}".format(len(raw), dtype, shape)

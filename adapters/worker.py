@@ -110,7 +110,7 @@ def header(adapter: Any, name: str) -> Dict[str, Any]:
     return {
         "header": True,
         "adapter": name,
-        "versions": dict(adapter.versions()),
+        "versions": {str(each): str(version) for each, version in adapter.versions().items()},
         "numpy": numpy.__version__,
         "python": platform.python_version(),
         "platform": "{}-{}".format(platform.system(), platform.machine()),

@@ -80,7 +80,8 @@ def trajectory(scenario: Scenario, conventions: Conventions) -> Trajectory:
     state: dict[str, Bounded] = {}
     steps: Trajectory = []
     for step in scenario.steps:
-        expected = oracle.expect(step, state)
+        with np.errstate(all="ignore"):
+            expected = oracle.expect(step, state)
         steps.append(expected)
         if expected.refused:
             break

@@ -7,7 +7,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,8 +84,9 @@ def run(
             session.run(display.report)
         except KeyboardInterrupt:
             interrupted = True
-    results = document(session, started, complete=not interrupted)
-    save(results, output)
+    with uninterrupted():
+        results = document(session, started, complete=not interrupted)
+        save(results, output)
     if as_json:
         click.echo(json.dumps(results, allow_nan=False, indent=1, ensure_ascii=False))
     else:
@@ -92,6 +95,17 @@ def run(
         click.echo("Interrupted; what was measured until then is in the report.", err=True)
         return INTERRUPTED
     return status(results, session)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let the report be finished once it is begun; it takes seconds."""
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def status(results: dict[str, Any], session: Session) -> int:
@@ -117,8 +131,11 @@ def prepare(output: Path) -> None:
     """Make the output folder before anything is measured. Raises Complaint where it cannot be."""
     try:
         output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
     except OSError as error:
-        message = f"The folder {output} cannot be made: {error.strerror}. Choose another --output."
+        problem = f"The folder {output} cannot be made or written to: {error.strerror}."
+        message = f"{problem} Choose another --output."
         raise Complaint(message) from error
 
 
@@ -161,13 +178,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(help_wanted.format_message())
         sys.exit(MISUSE)
     except click.ClickException as misuse:
-        click.echo(f"bnconform: {misuse.format_message()}", err=True)
+        click.echo(f"bnconform: {misuse.format_message().rstrip('.')}.", err=True)
         sys.exit(MISUSE)
     except (KeyboardInterrupt, click.Abort):
         click.echo("bnconform: interrupted before anything was measured.", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(AS_EXPECTED)
+    except OSError as error:
+        click.echo(f"bnconform: what was asked for cannot be printed: {error.strerror}.", err=True)
+        sys.exit(MISUSE)
     except Exception as error:
         if os.environ.get(SHOW_TRACEBACK):
             raise

@@ -14,7 +14,7 @@ from harness import declarations
 from harness.complaint import Complaint
 from harness.declarations import Declarations
 from harness.environments import Unavailable
-from harness.interpreters import find_interpreter
+from harness.interpreters import first_interpreter
 from reference.chosen import Conventions
 from suites.vocabulary import Scenario
 
@@ -54,15 +54,11 @@ class Implementation:
         """
         if self.environment == THIS:
             return None
-        reasons = []
-        for version in self.python:
-            try:
-                find_interpreter(version)
-            except Unavailable as reason:
-                reasons.append(str(reason))
-            else:
-                return None
-        return reasons[0] if reasons else "No Python version is named for it."
+        try:
+            first_interpreter(self.python)
+        except Unavailable as reason:
+            return str(reason)
+        return None
 
 
 @cache
@@ -81,7 +77,8 @@ def read(name: str, entry: dict[str, object]) -> Implementation:
 
 def named(names: Iterable[str]) -> list[Implementation]:
     """Return the implementations asked for. Raises Complaint with the nearest right name."""
-    return [registered()[known(name, registered(), "implementation")] for name in names]
+    known_names = (known(name, registered(), "implementation") for name in names)
+    return [registered()[name] for name in dict.fromkeys(known_names)]
 
 
 def default() -> list[Implementation]:

@@ -85,15 +85,13 @@ def first_interpreter(versions: Sequence[str]) -> Interpreter:
     """Return the first of ``versions`` that is found.
 
     Raises:
-        Unavailable: none is, or the variable of one names something else.
+        Unavailable: none is; the sentences say why not, version by version.
     """
     failures = []
     for version in versions:
         try:
             path = find_interpreter(version)
         except Unavailable as failure:
-            if os.environ.get(override_variable(version)):
-                raise
             failures.append(str(failure))
             continue
         if interpreter := inspect_interpreter(path):

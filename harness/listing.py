@@ -160,7 +160,7 @@ def value_of(entry: Any) -> str:
     parts = [shown(entry.value)]
     parts += [f"when {when}"] if when else []
     parts += [f"({because})"] if because else []
-    return " ".join(parts + [f"<{entry.cite[0]}>"] * bool(entry.cite))
+    return " ".join(parts + [f"<{cite}>" for cite in entry.cite[:1]])
 
 
 def explain_implementation(each: Implementation) -> str:

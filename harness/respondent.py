@@ -12,7 +12,7 @@ from adapters.wire import decode_array
 from harness.environments import Unavailable, environment_python
 from harness.implementations import THIS, Implementation
 from harness.judge import Refused, Seen, Trace
-from harness.workers import SECONDS_TO_ANSWER, Command, Worker, WorkerFailure, first_line
+from harness.workers import SECONDS_TO_ANSWER, Command, Worker, WorkerFailure, first_line, told
 from suites.vocabulary import Scenario
 
 Progress = Callable[[str], None]
@@ -24,11 +24,15 @@ def silent(_: str) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking one scenario: traces, one per repeat, or a verdict and its reason."""
+    """What came of asking one scenario: traces, one per repeat, or a verdict and its reason.
+
+    `failed` says that the worker died, hung or broke the protocol rather than answered.
+    """
 
     traces: tuple[Trace, ...] = ()
     verdict: str | None = None
     reason: str = ""
+    failed: bool = False
 
 
 class Respondent:
@@ -50,6 +54,7 @@ class Respondent:
         self.header: dict[str, Any] = {}
         self.started = 0
         self.abandoned = False
+        self.unable: Answer | None = None
 
     def __enter__(self) -> Self:
         """Return the respondent; its worker starts with the first question."""
@@ -72,9 +77,10 @@ class Respondent:
             worker.kill()
 
     def start(self) -> Worker:
-        """Return the running worker, starting one where there is none."""
-        if self.abandoned:
-            raise WorkerFailure("did not run", "The run was stopped before this scenario.")
+        """Return the running worker, starting one where there is none.
+
+        Raises WorkerFailure where it cannot be started or cannot import its adapter.
+        """
         if self.worker is None:
             self.started += 1
             try:
@@ -82,23 +88,36 @@ class Respondent:
             except OSError as error:
                 sentence = f"The worker could not be started: {error.strerror}."
                 raise WorkerFailure("crashed", sentence) from error
+            if self.abandoned:
+                self.worker.kill()
+            self.worker.introduce()
             self.header = self.worker.header
         return self.worker
 
     def answer(self, scenario: Scenario) -> Answer:
-        """Return the answer to a scenario; one that kills the worker is asked once more, alone."""
+        """Return the answer to a scenario; one that kills the worker is asked once more, alone.
+
+        Where no worker has ever come up, two tries are enough for all scenarios.
+        """
+        if self.unable is not None:
+            return self.unable
+        answer = self.attempt(scenario)
+        if answer.failed and not self.abandoned:
+            answer = self.attempt(scenario)
+            self.replace()
+            if answer.failed and not self.header:
+                self.unable = answer
+        return answer
+
+    def attempt(self, scenario: Scenario) -> Answer:
+        """Ask once; a worker that fails is replaced."""
+        if self.abandoned:
+            return Answer(verdict="did not run", reason="The run was stopped before this scenario.")
         try:
             return self.ask(scenario)
         except WorkerFailure as failure:
             self.replace()
-            if self.started > 1 and not self.header:
-                return Answer(verdict=failure.kind, reason=str(failure))
-        try:
-            answer = self.ask(scenario)
-        except WorkerFailure as failure:
-            answer = Answer(verdict=failure.kind, reason=str(failure))
-        self.replace()
-        return answer
+            return Answer(verdict=failure.kind, reason=str(failure), failed=True)
 
     def ask(self, scenario: Scenario) -> Answer:
         """Ask as often as the scenario wants. Raises WorkerFailure when the worker fails."""
@@ -126,8 +145,7 @@ def parsed(answer: dict[str, Any]) -> Answer:
     if reason := answer.get("not_expressible"):
         return Answer(verdict="not expressible", reason=str(reason))
     if error := answer.get("adapter_error"):
-        said = f"{error.get('type')} at {error.get('where')}: {first_line(error.get('message'))}"
-        return Answer(verdict="adapter error", reason=f"The adapter itself failed: {said}.")
+        return Answer(verdict="adapter error", reason=f"The adapter itself failed: {told(error)}.")
     try:
         return Answer((tuple(seen(step) for step in answer["trace"]),))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -139,4 +157,9 @@ def seen(step: dict[str, Any]) -> Seen:
     """Return what was observed after one step of a trace. Raises ValueError and its like."""
     observed = {name: decode_array(array) for name, array in step["observed"].items()}
     refusal = step.get("refusal")
-    return Seen(observed, Refused(refusal["type"], refusal["message"]) if refusal else None)
+    if refusal is None:
+        return Seen(observed)
+    kind, message = refusal["type"], refusal["message"]
+    if not isinstance(kind, str) or not isinstance(message, str):
+        raise TypeError("a refusal must be described in text")
+    return Seen(observed, Refused(kind, message))

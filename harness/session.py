@@ -12,6 +12,7 @@ from harness.environments import Unavailable
 from harness.implementations import Implementation
 from harness.respondent import Respondent
 from harness.verdict import Cell, verdict_on
+from harness.workers import first_line
 from suites.vocabulary import Scenario
 
 Report = Callable[[str, Cell | None], None]
@@ -48,6 +49,7 @@ class Session:
                     future.result()
             except BaseException:
                 self.stopping.set()
+                pool.shutdown(wait=False, cancel_futures=True)
                 for respondent in self.respondents:
                     respondent.abandon()
                 raise
@@ -59,9 +61,9 @@ class Session:
             with Respondent(implementation, lambda text: report(text, None)) as respondent:
                 self.respondents.append(respondent)
                 for scenario in self.scenarios:
-                    cell = judged(respondent, scenario)
                     if self.stopping.is_set():
                         break
+                    cell = judged(respondent, scenario)
                     self.cells[implementation.name, scenario.name] = cell
                     report(implementation.name, cell)
                 self.headers[implementation.name] = respondent.header
@@ -89,5 +91,10 @@ class Session:
 def judged(respondent: Respondent, scenario: Scenario) -> Cell:
     """Ask and judge one scenario."""
     implementation = respondent.implementation
-    answer = respondent.answer(scenario)
-    return verdict_on(implementation.name, scenario, implementation.conventions(scenario), answer)
+    try:
+        answer = respondent.answer(scenario)
+        conventions = implementation.conventions(scenario)
+        return verdict_on(implementation.name, scenario, conventions, answer)
+    except Exception as error:  # noqa: BLE001 - a bug of ours costs one cell, not the run
+        reason = f"The suite itself failed: {type(error).__name__}: {first_line(error)}."
+        return Cell(implementation.name, scenario, "adapter error", reason)

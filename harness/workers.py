@@ -90,15 +90,11 @@ class Worker:
         ]
         for reader in self.readers:
             reader.start()
-        try:
-            self.header = self.receive(SECONDS_TO_IMPORT)
-            self.check_header()
-        except BaseException:
-            self.kill()
-            raise
+        self.header: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        """Return the worker."""
+        """Return the worker, introduced."""
+        self.introduce()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,13 +114,17 @@ class Worker:
         while chunk := os.read(stream.fileno(), 65536):
             self.noise = (self.noise + chunk)[-KEPT_NOISE:]
 
-    def check_header(self) -> None:
-        """Raise WorkerFailure unless the header is one of this version and without an error."""
-        if self.header.get("schema") != SCHEMA or not self.header.get("header"):
+    def introduce(self) -> None:
+        """Receive the header, which comes once the framework is imported.
+
+        Raises WorkerFailure unless it is one of this version and without an error.
+        """
+        header = self.receive(SECONDS_TO_IMPORT)
+        if header.get("schema") != SCHEMA or not header.get("header"):
             raise WorkerFailure("adapter error", "The worker did not introduce itself.")
-        if error := self.header.get("error"):
-            said = f"{error.get('type')}: {first_line(error.get('message'))}"
-            raise WorkerFailure("adapter error", f"The adapter could not be imported: {said}.")
+        if error := header.get("error"):
+            raise WorkerFailure("adapter error", f"The adapter cannot be imported: {told(error)}.")
+        self.header = header
 
     def receive(self, seconds: float) -> dict[str, Any]:
         """Return the next message. Raises WorkerFailure when there is none worth the name."""
@@ -137,7 +137,7 @@ class Worker:
             raise self.death()
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise WorkerFailure(
                 "adapter error", "The worker answered something not JSON."
             ) from None
@@ -152,6 +152,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.kill()
             return WorkerFailure("adapter error", "The worker closed its answers or flooded them.")
+        self.readers[1].join(timeout=1)
         if status < 0:
             name = signal.Signals(-status).name
             return WorkerFailure("crashed", f"The process died of signal {name}.{self.said()}")
@@ -198,6 +199,14 @@ class Worker:
             with contextlib.suppress(OSError):
                 if stream is not None:
                     stream.close()
+
+
+def told(error: object) -> str:
+    """Return an error a worker described, as the end of a sentence."""
+    if not isinstance(error, dict):
+        return first_line(error)
+    where = f" at {error['where']}" if "where" in error else ""
+    return f"{error.get('type')}{where}: {first_line(error.get('message'))}"
 
 
 def first_line(message: object) -> str:

@@ -87,7 +87,8 @@ def write_text_whole(text: str, path: Path) -> None:
 
 
 def _write_to_disk(text: str, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    # What a framework said may hold characters that UTF-8 cannot; they are spelt out.
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

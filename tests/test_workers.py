@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,13 @@ import pytest
 
 import adapters
 from harness.declarations import Declaration, Declarations
+from harness.document import document
 from harness.implementations import Implementation
 from harness.respondent import Respondent
 from harness.session import Session, judged
 from harness.workers import SCRIPT, Command, Worker, WorkerFailure
+from reports.page import write_page
+from reports.results import read_results, write_results
 from suites.vocabulary import Call, Layer, Scenario, Tensor, Training
 from tests.fakes.declared import DECLARED
 
@@ -46,7 +50,7 @@ def declarations(style):
     for axis, declared in DECLARED[style].items():
         for each in declared if isinstance(declared, list) else [{"value": declared}]:
             when = {key: tuple(values) for key, values in each.get("when", {}).items()}
-            entries.append(Declaration(axis, each["value"], when, (style,)))
+            entries.append(Declaration(axis, each["value"], when, ("https://example.org/",)))
     return Declarations(tuple(entries), {})
 
 
@@ -243,6 +247,59 @@ def test_an_adapter_that_is_not_there_is_named():
     assert "nowhere.py" in cell.reason
 
 
+# Adapters that say something odd.
+
+ODD = {
+    "no version": "def versions():\n    return {'fake': None}",
+    "a version that is a number": "def versions():\n    return {'fake': 3}",
+    "a version that is a word": "def versions():\n    return {'fake': 'nightly build'}",
+    "a refusal with half a character": "REFUSAL = 'no such file: \\udcff'",
+    "a refusal with markup": "REFUSAL = '[/red] <script> \\x1b[31m \\x00'",
+    "a refusal without a message": "REFUSAL = ''",
+    "a reason with half a character": "REASON = 'no such file: \\udcff'",
+    "a reason that is empty": "REASON = ''",
+    "a quantity with half a character": "EXTRA = {'\\udcff': [1.0]}",
+    "a quantity that nobody knows": "EXTRA = {'momentum': 1}",
+    "a quantity that is no number": "EXTRA = {'gamma': [float('nan')] * 2}",
+    "a quantity that is infinite": "EXTRA = {'gamma': [float('inf'), -float('inf')]}",
+    "a quantity that is yes or no": "EXTRA = {'gamma': [True, False]}",
+    "a quantity of nothing": "EXTRA = {'gamma': []}",
+    "an integer beyond float64": "EXTRA = {'updates_counted': 2 ** 63 - 1}",
+}
+SAYS_SOMETHING_ODD = """
+from adapters.answers import NotExpressible, framework_call
+from tests.fakes import argument_style
+from tests.fakes.argument_style import versions
+
+REFUSAL = REASON = None
+EXTRA = {{}}
+
+{odd}
+
+class Program(argument_style.Program):
+    def observe(self):
+        if REASON is not None:
+            raise NotExpressible(REASON)
+        with framework_call():
+            if REFUSAL is not None:
+                raise ValueError(REFUSAL)
+        return dict(super().observe(), **EXTRA)
+"""
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_whatever_an_adapter_says_the_run_ends_in_a_report(odd, tmp_path):
+    adapter = tmp_path / "says_something_odd.py"
+    adapter.write_text(SAYS_SOMETHING_ODD.format(odd=odd), "utf-8")
+    session = Session([implementation(adapter)], [BEFORE, AFTER])
+    session.run(lambda *_: None)
+    results = document(session, datetime.now(UTC), complete=True)
+    write_results(results, tmp_path / "results.json")
+    write_page(results, tmp_path / "index.html")
+    assert read_results(tmp_path / "results.json")["run_cells"] == 2
+    assert "version" in odd or "conforms" not in {each["verdict"] for each in results["cells"]}
+
+
 # Processes.
 
 
@@ -279,6 +336,19 @@ def test_a_hanging_worker_can_be_abandoned_from_another_thread():
     assert verdicts(ask(respondent, [AFTER])) == ["did not run"]
 
 
+def test_a_worker_that_is_still_importing_can_be_abandoned(tmp_path):
+    adapter = tmp_path / "imports_for_long.py"
+    adapter.write_text("import time\ntime.sleep(3 * 10)\n", "utf-8")
+    respondent = Respondent(implementation(adapter))
+    asking = threading.Thread(target=ask, args=(respondent, [BEFORE]), daemon=True)
+    asking.start()
+    while respondent.started == 0:
+        time.sleep(0.01)
+    respondent.abandon()
+    asking.join(SECONDS_TO_DIE / 2)
+    assert not asking.is_alive()
+
+
 def test_a_session_keeps_every_other_implementation_from_one_that_misbehaves():
     names = ["segfaults_on_call", "exits_on_import", "prints_to_stdout", "raises_in_adapter"]
     session = Session([misbehaving(name) for name in names], ALL)
@@ -306,15 +376,20 @@ def test_an_interrupted_session_keeps_what_it_measured_and_leaves_no_worker():
 
 
 def test_an_interrupted_session_starts_no_implementation_that_was_waiting():
-    waiting = [misbehaving("prints_to_stdout") for _ in range(6)]
-    session = Session([misbehaving("raises_in_adapter"), *waiting], [BEFORE] * 50)
+    hanging = [misbehaving("hangs_on_call")] * 3
+    waiting = [misbehaving("prints_to_stdout")] * 6
+    session = Session([misbehaving("raises_in_adapter"), *hanging, *waiting], [TRIGGER])
 
-    def interrupt(*_):
-        raise KeyboardInterrupt
+    def interrupt(name, cell):  # noqa: ARG001 - it is told of the cell
+        while name == "raises_in_adapter":
+            if sum(respondent.worker is not None for respondent in session.respondents) == 4:
+                raise KeyboardInterrupt
+            time.sleep(0.01)
 
     with pytest.raises(KeyboardInterrupt):
         session.run(interrupt)
-    assert sum(respondent.started for respondent in session.respondents) <= 4
+    # The thread that was interrupted may have taken up one more before the others were told.
+    assert sum(respondent.started for respondent in session.respondents) <= 5
 
 
 # Something else in the worker's place.
@@ -435,10 +510,11 @@ def test_a_worker_that_ends_at_once_crashed(tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho no such library >&2\nexit 7\n", "utf-8")
     python.chmod(0o700)
-    cell = asked_of(Command(python, "no adapter", {}))
-    assert cell.verdict == "crashed"
-    assert "status 7" in cell.reason
-    assert "no such library" in cell.reason
+    cells = [asked_of(Command(python, "no adapter", {})) for _ in range(8)]
+    assert set(verdicts(cells)) == {"crashed"}
+    assert {cell.reason for cell in cells} == {
+        "The process ended with status 7. It last printed: 'no such library'."
+    }
 
 
 # What a worker can import.
