@@ -22,7 +22,7 @@ from harness.environments import (
     requirements_of,
 )
 from harness.install import explain_failure, index_options, wheel_options
-from harness.interpreters import find_interpreter, inspect_interpreter
+from harness.interpreters import find_interpreter, first_interpreter, inspect_interpreter
 
 PROJECT = Path(__file__).resolve().parent.parent
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -195,10 +195,16 @@ def test_a_variable_that_names_something_else_is_told(bare, monkeypatch, does, s
         find_interpreter("3.7")
 
 
-def test_a_wrong_variable_is_told_although_another_version_would_do(bare, monkeypatch):
+def test_a_wrong_variable_does_not_keep_another_version_from_answering(bare, monkeypatch):
+    monkeypatch.setenv("BNCONFORM_PYTHON_3_7", str(bare / "nothing"))
+    monkeypatch.setenv(f"BNCONFORM_PYTHON_{HERE.replace('.', '_')}", sys.executable)
+    assert first_interpreter(["3.7", HERE]).provides(HERE)
+
+
+def test_a_wrong_variable_is_told_where_no_other_version_answers(bare, monkeypatch):
     monkeypatch.setenv("BNCONFORM_PYTHON_3_7", str(bare / "nothing"))
     with pytest.raises(Unavailable, match="BNCONFORM_PYTHON_3_7 names"):
-        environment_python("tf-contrib", ["3.7", HERE], print)
+        first_interpreter(["3.7"])
 
 
 # --- requirements and options -------------------------------------------------------------------
