@@ -228,24 +228,26 @@ class Program:
 
     def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
         """The documented loop: a train operation that depends on the update operations."""
-        if updates == "twice":
-            raise NotExpressible("The training operation runs its update operations once.")
         training = self.said("absent", otherwise="True")
         train = self.train_operation(training, learning_rate, updates)
+        fetches = {"loss": self.application(training).loss}
         size = batch_size or len(x)
         for _ in range(epochs):
+            total = 0.0
             for start in range(0, len(x), size):
                 batch = slice(start, start + size)
-                self.run({}, train, {self.x: x[batch], self.dy: dy[batch]})
+                feed = {self.x: x[batch], self.dy: dy[batch]}
+                total += self.run(fetches, train, feed)["loss"] * len(x[batch])
+        return {"loss": np.array(total / len(x))}
 
     def train_operation(self, training, learning_rate, updates):
-        """Return what the training loop runs; without trainable variables, forward and updates."""
+        """Return what the training loop runs; without trainable variables, the updates alone."""
         application = self.application(training)
         update_operations = [] if updates == "forgotten" else application.updates
 
         def make():
             if not tf.trainable_variables():
-                return [application.output, update_operations]
+                return update_operations
             with tf.control_dependencies(update_operations):
                 return tf.train.GradientDescentOptimizer(learning_rate).minimize(application.loss)
 

@@ -171,15 +171,16 @@ class Program:
             self.model.compile(optimizer, loss=WeightedSum(dtype=self.layer["dtype"]))
         self.ready_to_fit = True
 
-    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
+    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):  # noqa: ARG002 - see `call`
         """Train with `fit`, compiling first where the user has not."""
-        if updates == "twice":
-            raise NotExpressible("Keras 3 has no deferred update operations to run twice.")
         if not self.ready_to_fit:
             self.compile(learning_rate)
         size = batch_size or len(x)
         with framework_call():
-            self.model.fit(x, dy, batch_size=size, epochs=epochs, shuffle=False, verbose=0)
+            history = self.model.fit(
+                x, dy, batch_size=size, epochs=epochs, shuffle=False, verbose=0
+            )
+        return {"loss": np.array(history.history["loss"][-1])}
 
     def evaluate(self, x, dy):
         """Evaluate the loss; a model never compiled needs at least the loss for that."""
@@ -187,7 +188,7 @@ class Program:
             if not self.model.compiled:
                 self.model.compile(loss=WeightedSum(dtype=self.layer["dtype"]))
             loss = self.model.evaluate(x, dy, batch_size=len(x), verbose=0)
-        return {"loss": np.array(loss, dtype=keras.config.floatx())}
+        return {"loss": np.array(loss)}
 
     def predict(self, x, repeat):
         """Ask `predict` that many times."""

@@ -94,7 +94,7 @@ class Program:
 
     def tensor(self, x):
         """Return canonical input as a tensor with the channels second."""
-        return torch.from_numpy(np.array(np.moveaxis(x, -1, 1) if self.canonical else x))
+        return torch.from_numpy(np.array(np.moveaxis(x, -1, 1) if self.canonical else x, order="C"))
 
     def array(self, tensor):
         """Return a tensor of the input's shape as a canonical array."""
@@ -155,27 +155,28 @@ class Program:
             raise NotExpressible("A PyTorch model's forward pass has no `training` to hand on.")
         self.model = torch.nn.Sequential(self.bn) if form == "functional" else Enclosing(self.bn)
 
-    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
+    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):  # noqa: ARG002 - see `call`
         """The training loop of the PyTorch tutorials."""
-        if updates == "twice":
-            raise NotExpressible("PyTorch has no deferred update operations to run twice.")
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         optimizer = torch.optim.SGD(parameters, lr=learning_rate) if parameters else None
         self.model.train()
         size = batch_size or len(x)
         for _ in range(epochs):
+            total = 0.0
             for start in range(0, len(x), size):
-                self.train_on(x[start : start + size], dy[start : start + size], optimizer)
+                batch = slice(start, start + size)
+                total += self.train_on(x[batch], dy[batch], optimizer) * len(x[batch])
+        return {"loss": np.array(total / len(x))}
 
     def train_on(self, x, dy, optimizer):
         """One training step; with every parameter frozen only the forward pass remains."""
-        output = self.forward(self.tensor(x))
-        if optimizer is None:
-            return
-        optimizer.zero_grad()
-        with framework_call():
-            ((output * self.tensor(dy)).sum() / len(x)).backward()
-            optimizer.step()
+        loss = (self.forward(self.tensor(x)) * self.tensor(dy)).sum() / len(x)
+        if optimizer is not None:
+            optimizer.zero_grad()
+            with framework_call():
+                loss.backward()
+                optimizer.step()
+        return loss.item()
 
     def evaluate(self, x, dy):
         """Switch to evaluation mode and compute the loss without gradients."""

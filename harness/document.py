@@ -13,7 +13,7 @@ import numpy as np
 from harness.agreement import Agreement, compare
 from harness.implementations import Implementation, registered
 from harness.judge import Array, Check, StepJudgement
-from harness.known import is_expected, issues
+from harness.known import issues
 from harness.pairs import Pair, pairs
 from harness.session import Session
 from harness.verdict import Cell
@@ -143,8 +143,7 @@ def cell(each: Cell, session: Session) -> Json:
         "scenario": name,
         "suite": each.scenario.suite,
         "verdict": each.verdict,
-        "expected": is_expected(each.implementation, name, each.verdict)
-        or (each.verdict == "unavailable" and not session.demanded),
+        "expected": each.expected or (each.verdict == "unavailable" and not session.demanded),
         "known": None if issue is None else {"link": issue.link, "note": issue.note},
         "reason": each.reason,
         "explanations": [

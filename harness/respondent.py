@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -103,7 +103,10 @@ class Respondent:
             return self.unable
         answer = self.attempt(scenario)
         if answer.failed and not self.abandoned:
-            answer = self.attempt(scenario)
+            first, answer = answer, self.attempt(scenario)
+            if not answer.failed:
+                reason = f"{answer.reason} The first try failed: {first.reason}".strip()
+                answer = replace(answer, reason=reason)
             self.replace()
             if answer.failed and not self.header:
                 self.unable = answer

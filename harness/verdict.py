@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.judge import IMPOSSIBLE, Check, Judgement, StepJudgement, Trace, agrees, judge
+from harness.known import is_expected
 from harness.respondent import Answer
 from harness.words import quantity_in_words, step_in_words
 from harness.workers import first_line
@@ -45,12 +46,18 @@ class Cell:
     trace: Trace = ()
     conventions: Conventions | None = None
 
+    @property
+    def expected(self) -> bool:
+        """Return whether this verdict surprises nobody."""
+        explained = [(found.axis, found.would_agree) for found in self.explanations]
+        return is_expected(self.implementation, self.scenario.name, self.verdict, explained)
+
 
 def verdict_on(
     implementation: str, scenario: Scenario, conventions: Conventions, answer: Answer
 ) -> Cell:
     """Return the verdict on an answer under the declared conventions."""
-    cell = Cell(implementation, scenario, "", "", conventions=conventions)
+    cell = Cell(implementation, scenario, "", answer.reason, conventions=conventions)
     if answer.verdict is not None:
         return replace(cell, verdict=answer.verdict, reason=answer.reason)
     try:
@@ -100,10 +107,12 @@ def settled(cell: Cell) -> Cell:
                 reason = f"Rounding alone could make the {name} anything of its own size."
                 return replace(cell, verdict="undetermined", reason=reason)
     for axis in cell.scenario.settles:
-        if rival := unrefuted(cell, cell.judgement, axis):
+        if (rival := unrefuted(cell, cell.judgement, axis)) is not None:
             reason = f"The bounds are too wide to exclude that {axis} is {shown(rival)}."
             return replace(cell, verdict="undetermined", reason=reason)
-    return replace(cell, verdict="conforms", reason="Every step agrees with the oracle.")
+    return replace(
+        cell, verdict="conforms", reason=f"Every step agrees with the oracle. {cell.reason}".strip()
+    )
 
 
 def unrefuted(cell: Cell, judgement: Judgement, axis: str) -> Value | None:

@@ -6,7 +6,7 @@ each step is judged alone, or the oracle's own, for a free-running trajectory wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,7 @@ class Oracle:
             case say.CallTwice():
                 return self.call_twice(step, state)
             case say.Fit():
-                return {}, self.fit(step, state)
+                return self.fit(step, state)
             case say.Evaluate():
                 return self.evaluate(step, state)
             case say.Predict():
@@ -317,18 +317,22 @@ class Oracle:
             total[name] = Bounded(value, bound + self.meaning.form.accumulated(3) * size)
         return total
 
-    def fit(self, step: say.Fit, state: dict[str, Bounded]) -> dict[str, Bounded]:
+    def fit(
+        self, step: say.Fit, state: dict[str, Bounded]
+    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
         """Train by plain gradient descent, batch after batch."""
         execution = self.switches.loop("training")
         samples = step.x.shape[0]
         size = step.batch_size or samples
         x, dy = self.array(step.x), self.array(step.dy)
+        losses: list[Bounded] = []
         for _ in range(step.epochs):
+            losses = []
             for start in range(0, samples, size):
                 part = slice(start, start + size)
-                weight = dy[part] / len(x[part])
-                state = self.descend(x[part], weight, execution, state, step)
-        return state
+                loss, state = self.descend(x[part], dy[part], execution, state, step)
+                losses.append(loss)
+        return {"loss": self.averaged(losses, samples)}, state
 
     def descend(
         self,
@@ -337,19 +341,31 @@ class Oracle:
         execution: Execution,
         state: dict[str, Bounded],
         step: say.Fit,
-    ) -> dict[str, Bounded]:
-        """Return the state after one training step on one batch."""
-        pool: Callable[[Array], Array] = lambda array: array.reshape(-1, array.shape[-1])  # noqa: E731
-        seen, after = self.execute(pool(x), pool(dy), execution, state, step.updates)
+    ) -> tuple[Bounded, dict[str, Bounded]]:
+        """Return the summed loss of one batch, and the state after training on it."""
+        pooled, weight = x.reshape(-1, x.shape[-1]), dy.reshape(-1, x.shape[-1])
+        seen, after = self.execute(pooled, weight / len(x), execution, state, step.updates)
         for name, gradient in (("gamma", "dgamma"), ("beta", "dbeta")):
             if gradient in seen:
-                after = {
-                    **after,
-                    name: descended(
-                        state[name], seen[gradient], step.learning_rate, self.meaning.form
-                    ),
-                }
-        return after
+                moved = descended(
+                    state[name], seen[gradient], step.learning_rate, self.meaning.form
+                )
+                after = {**after, name: moved}
+        return self.summed_loss(weight, seen["output"]), after
+
+    def summed_loss(self, dy: Array, result: Bounded) -> Bounded:
+        """Return ``sum(dy·output)``."""
+        error = (np.abs(dy) * result.bound).sum()
+        error += self.meaning.form.accumulated(dy.size + 3) * (np.abs(dy) * result.magnitude).sum()
+        return Bounded(np.asarray((dy * result.value).sum()), np.asarray(error))
+
+    def averaged(self, losses: list[Bounded], samples: int) -> Bounded:
+        """Return the mean over samples of summed losses."""
+        value = sum(loss.value for loss in losses) / samples
+        size = sum(loss.magnitude for loss in losses) / samples
+        error = sum(loss.bound for loss in losses) / samples
+        roundings = self.meaning.form.accumulated(2 * len(losses) + 4)
+        return Bounded(np.asarray(value), np.asarray(error + roundings * size))
 
     def evaluate(
         self, step: say.Evaluate, state: dict[str, Bounded]
@@ -357,12 +373,8 @@ class Oracle:
         """Return the loss: the mean over samples of ``sum(dy·output)``."""
         execution = self.switches.loop("inference")
         seen, after = self.execute(self.pooled(step.x), None, execution, state, "forgotten")
-        dy, result = self.pooled(step.dy), seen["output"]
-        samples = step.x.shape[0]
-        error = (np.abs(dy) * result.bound).sum()
-        error += self.meaning.form.accumulated(dy.size + 3) * (np.abs(dy) * result.magnitude).sum()
-        loss = Bounded((dy * result.value).sum() / samples, np.asarray(error / samples))
-        return {"loss": loss}, after
+        loss = self.summed_loss(self.pooled(step.dy), seen["output"])
+        return {"loss": self.averaged([loss], step.x.shape[0])}, after
 
     def predict(
         self, step: say.Predict, state: dict[str, Bounded]

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import IMPORTS
 from harness.environments import Unavailable
-from harness.known import is_expected, issues
+from harness.known import issues
 from harness.respondent import Respondent
 from harness.session import judged
 from harness.words import block, layer_in_words, scenario_in_words
@@ -22,34 +22,42 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def respondents(request: pytest.FixtureRequest) -> Iterator[dict[str, Respondent]]:
+def respondents(request: pytest.FixtureRequest) -> Iterator[dict[str, Respondent | Unavailable]]:
     """The running workers by implementation; stopped and counted when the session ends."""
-    running: dict[str, Respondent] = {}
+    running: dict[str, Respondent | Unavailable] = {}
     yield running
     for name, respondent in running.items():
-        respondent.replace()
-        request.config.stash[IMPORTS][name] += respondent.started
+        if isinstance(respondent, Respondent):
+            respondent.replace()
+            request.config.stash[IMPORTS][name] += respondent.started
 
 
 def test_conforms(
     implementation: Implementation,
     scenario: Scenario,
-    respondents: dict[str, Respondent],
+    respondents: dict[str, Respondent | Unavailable],
     request: pytest.FixtureRequest,
 ) -> None:
-    try:
-        if implementation.name not in respondents:
-            respondents[implementation.name] = Respondent(implementation)
-        cell = judged(respondents[implementation.name], scenario)
-    except Unavailable as reason:
-        sentence = f"{implementation.name} is unavailable. {reason}"
+    respondent = respondents.get(implementation.name) or respond(implementation)
+    respondents[implementation.name] = respondent
+    if isinstance(respondent, Unavailable):
+        sentence = f"{implementation.name} is unavailable. {respondent}"
         if request.config.getoption("implementation"):
             pytest.fail(sentence, pytrace=False)
         pytest.skip(sentence)
-    if not is_expected(cell.implementation, scenario.name, cell.verdict):
+    cell = judged(respondent, scenario)
+    if not cell.expected:
         pytest.fail(message(cell), pytrace=False)
     if cell.verdict == "not expressible":
         pytest.skip(f"not expressible: {cell.reason}")
+
+
+def respond(implementation: Implementation) -> Respondent | Unavailable:
+    """Return the respondent, or why there is none; asked once for an implementation."""
+    try:
+        return Respondent(implementation)
+    except Unavailable as reason:
+        return reason
 
 
 def message(cell: Cell) -> str:
@@ -59,8 +67,11 @@ def message(cell: Cell) -> str:
     lines = [f"{cell.implementation}, scenario {scenario.name}: {cell.verdict}", scenario.question]
     lines += [cell.reason, *(found.sentence for found in cell.explanations)]
     if issue is not None:
-        lines.append(f"The known issue says {issue.verdict!r} ({issue.link}); it no longer holds.")
+        said = f"{issue.verdict!r} because {issue.axis} is {issue.value!r} ({issue.link})"
+        lines.append(f"The known issue says {said}; that no longer holds.")
     lines += [block("Layer", layer_in_words(scenario.layer))]
     lines += [block("Steps", scenario_in_words(scenario))]
-    lines.append(f"Alone: pytest suites --implementation {cell.implementation} -k {scenario.name}")
+    lines.append(
+        f"Alone: pytest suites --implementation {cell.implementation} -k /{scenario.name}]"
+    )
     return "\n".join(lines)

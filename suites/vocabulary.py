@@ -164,7 +164,8 @@ class Fit:
 
     The loss of a batch is the mean over its samples of ``sum(dy * output)``, so the gradient
     reaching the output is ``dy / samples``. Parameters move by plain SGD. `batch_size` None is
-    one batch of everything. `updates` as in `Call`.
+    one batch of everything. `updates` as in `Call`. Observed as `loss`: the mean over the samples
+    of the last epoch, each with the output it was trained on.
     """
 
     x: Tensor
@@ -172,7 +173,7 @@ class Fit:
     batch_size: int | None = None
     epochs: int = 1
     learning_rate: float = LEARNING_RATE
-    updates: Updates = "documented"
+    updates: Literal["documented", "forgotten"] = "documented"
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,8 @@ class Scenario:
 
     `settles` names the convention axes (`reference.conventions`) whose rivals this program tells
     apart; `clauses` the clauses of ``reference/SPEC.md`` it rests on; `sources` public addresses.
-    `repeats` runs the whole program that often in fresh layers: differing answers are `unstable`.
+    `repeats` runs the whole program that often in fresh layers; answers of which only some agree
+    are `unstable`.
     `about` names the quantities the question is about; implementations are said to behave alike
     in a scenario by these alone. A verdict judges everything observed.
     """
@@ -257,6 +259,12 @@ class Scenario:
     repeats: int = 1
 
     def __post_init__(self) -> None:
-        """Put the implicit `Build` first, so that every reader of `steps` sees it."""
+        """Put the implicit `Build` first, so that every reader of `steps` sees it.
+
+        Raises ValueError for learning rates that contradict each other.
+        """
         if not any(isinstance(step, Build) for step in self.steps):
             object.__setattr__(self, "steps", (Build(), *self.steps))
+        rates = {step.learning_rate for step in self.steps if isinstance(step, Compile | Fit)}
+        if len(rates) > 1:
+            raise ValueError(f"{self.name}: Compile and every Fit must have one learning rate")

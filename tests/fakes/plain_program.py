@@ -183,17 +183,21 @@ class PlainProgram:
         self.accept_updates(updates)
         requested = self.mode_of_fit()
         size = batch_size or len(x)
-        for start in [*range(0, len(x), size)] * epochs:
-            batch = slice(start, start + size)
-            self.train_on(x[batch], dy[batch], learning_rate, requested, updates)
+        for _ in range(epochs):
+            total = 0.0
+            for start in range(0, len(x), size):
+                batch = slice(start, start + size)
+                total += self.train_on(x[batch], dy[batch], learning_rate, requested, updates)
+        return {"loss": np.array(total / len(x))}
 
     def train_on(self, x, dy, learning_rate, requested, updates):
-        """Train on one batch; the loss is the mean over its samples."""
+        """Train on one batch, by the mean of the loss over its samples; return its sum."""
         execution = self.run(x, requested, updates)
         with np.errstate(all="ignore"):
             gradients = self.bn.gradients(execution, self.canonical(dy) / len(x))
         if self.learns():
             self.bn.descend(gradients, learning_rate)
+        return float((execution.output * self.canonical(dy)).sum())
 
     def evaluate(self, x, dy):
         """Return the loss, the mean over the samples of the weighted sum."""

@@ -88,8 +88,9 @@ class TrainableReadAtCompile(Program):
     def fit(self, **arguments):
         said = self.trainable
         self.trainable = said if self.compiled is None else self.compiled
-        super().fit(**arguments)
+        seen = super().fit(**arguments)
         self.trainable = said
+        return seen
 
 
 @program("trainable-read-at-the-first-fit", "fit goes by what trainable was at the first fit.")
@@ -104,8 +105,9 @@ class TrainableReadAtTheFirstFit(Program):
         said = self.trainable
         self.traced = said if self.traced is None else self.traced
         self.trainable = self.traced
-        super().fit(**arguments)
+        seen = super().fit(**arguments)
         self.trainable = said
+        return seen
 
 
 @program("fit-uses-inference-mode", "fit runs the layer in inference mode.")
