@@ -8,13 +8,13 @@ sum of their bounds, each grown along the oracle's own trajectory from the initi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from harness.judge import IMPOSSIBLE, Array, Refused, Seen, Trace, used
+from harness.judge import IMPOSSIBLE, STATE, Array, Refused, Seen, Trace, agrees, used
 from harness.verdict import Cell, shown
 from harness.words import quantity_in_words
 from reference.axis import NOT_APPLICABLE, Value
@@ -33,24 +33,32 @@ Trajectory = list[Expected]
 
 @dataclass(frozen=True)
 class Party:
-    """One that takes part in a comparison: an implementation's trace, or the paper's oracle."""
+    """One that takes part in a comparison: an implementation's trace, or the paper's oracle.
+
+    `explained` tells whether the conventions explain the trace.
+    """
 
     name: str
     scenario: Scenario
     trace: Trace
     conventions: Conventions
+    explained: bool = True
 
     @cached_property
+    def run(self) -> tuple[Trajectory, frozenset[str]]:
+        """Return the oracle's own run under this party's conventions, and the axes it consulted."""
+        chosen = Conventions(self.conventions.values)
+        return trajectory(self.scenario, chosen), frozenset(chosen.read)
+
+    @property
     def trajectory(self) -> Trajectory:
         """Return what the oracle does under this party's conventions, with growing bounds."""
-        return trajectory(self.scenario, self.conventions)
+        return self.run[0]
 
-    @cached_property
+    @property
     def read(self) -> frozenset[str]:
         """Return the axes that trajectory consulted."""
-        chosen = Conventions(self.conventions.values)
-        trajectory(self.scenario, chosen)
-        return frozenset(chosen.read)
+        return self.run[1]
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def trajectory(scenario: Scenario, conventions: Conventions) -> Trajectory:
         steps.append(expected)
         if expected.refused:
             break
-        state = expected.quantities
+        state = {name: expected.quantities[name] for name in STATE if name in expected.quantities}
     return steps
 
 
@@ -99,28 +107,59 @@ def paper(scenario: Scenario) -> Party | None:
     return Party(PAPER_NAME, scenario, trace, PAPER)
 
 
-def party_of(cell: Cell) -> Party | None:
+def party_of(cell: Cell, measured: Mapping[str, Value]) -> Party | None:
     """Return an implementation's part in a comparison; None where it has no trace to compare.
 
-    One that differs from its declaration takes part with the conventions that explain it.
+    `measured` are the values with which it takes part instead of those it declares.
     """
-    if not cell.trace or cell.conventions is None:
+    if not cell.trace or cell.conventions is None or cell.judgement is None:
         return None
-    explained = {found.axis: found.would_agree for found in cell.explanations[:1]}
-    conventions = cell.conventions.replace(explained)
-    return Party(cell.implementation, cell.scenario, cell.trace, conventions)
+    conventions = cell.conventions.replace(measured)
+    explained = cell.judgement.agrees or agrees(cell.scenario, conventions, cell.trace)
+    return Party(cell.implementation, cell.scenario, cell.trace, conventions, explained)
 
 
-def compare(cells: Sequence[Cell]) -> Agreement:
-    """Return the agreement of one scenario's cells, `paper` included where it can answer."""
-    scenario = cells[0].scenario
-    absent = {cell.implementation: cell.reason for cell in cells if party_of(cell) is None}
-    parties = [party for cell in cells if (party := party_of(cell)) is not None]
-    if parties and (theory := paper(scenario)) is not None:
-        parties.append(theory)
-    groups = grouped(parties)
+def measured_otherwise(cells: Iterable[Cell]) -> dict[str, Value]:
+    """Return the values that explain where one implementation differs from its declaration.
+
+    Of several explanations of a cell only those count that no other cell contradicts.
+    """
+    cells = [cell for cell in cells if cell.judgement is not None]
+    found: dict[str, Value] = {}
+    for cell in cells:
+        for each in cell.explanations:
+            if all(bears(other, each.axis, each.would_agree) for other in cells):
+                found.setdefault(each.axis, each.would_agree)
+    return found
+
+
+def bears(cell: Cell, axis: str, value: Value) -> bool:
+    """Tell whether a cell agrees with another value of an axis as well as with the declared one."""
+    assert cell.judgement is not None
+    assert cell.conventions is not None
+    if axis not in cell.judgement.read or not cell.judgement.agrees:
+        return True
+    return agrees(cell.scenario, cell.conventions.replace({axis: value}), cell.trace)
+
+
+def parties(row: Sequence[Cell], measured: Mapping[str, Mapping[str, Value]]) -> list[Party]:
+    """Return everyone who can be compared in one scenario, `paper` included where it can answer.
+
+    `measured` holds, by implementation, what `measured_otherwise` found.
+    """
+    found = [party_of(cell, measured.get(cell.implementation, {})) for cell in row]
+    present = [party for party in found if party is not None]
+    theory = paper(row[0].scenario) if present else None
+    return present + ([theory] if theory is not None else [])
+
+
+def compare(row: Sequence[Cell], present: list[Party]) -> Agreement:
+    """Return the agreement of one scenario's parties; `row` says why others are absent."""
+    names = {party.name for party in present}
+    absent = {c.implementation: c.reason for c in row if c.implementation not in names}
+    groups = grouped(present)
     return Agreement(
-        scenario,
+        row[0].scenario,
         tuple(tuple(party.name for party in group) for group in groups),
         absent,
         tuple(separations(groups)),
@@ -165,7 +204,12 @@ def differing(left: Party, trace: Trace, bounds: Trajectory, right: Party) -> li
         if one is None or other is None or (one.refusal is None) != (other.refusal is None):
             found["refusal"] = None
             break
-        for name in sorted(about & set(one.observed) & set(other.observed)):
+        if one.refusal is not None:
+            continue
+        for name in sorted(about & (set(one.observed) | set(other.observed))):
+            if name not in one.observed or name not in other.observed:
+                found[name] = None
+                continue
             slack = bound_at(bounds, index, name) + bound_at(right.trajectory, index, name)
             if not near(one.observed[name], other.observed[name], slack):
                 found[name] = None
@@ -188,7 +232,7 @@ def bound_at(steps: Trajectory, index: int, name: str) -> Array:
 
 
 def separations(groups: list[list[Party]]) -> Iterator[Separation]:
-    """Yield, for every two groups, what separates their first members that can be explained."""
+    """Yield, for every two groups, what separates their representatives."""
     for one, other in itertools.combinations(groups, 2):
         yield separation(representative(one), representative(other))
 
@@ -199,30 +243,52 @@ def representative(group: list[Party]) -> Party:
 
 
 def separation(left: Party, right: Party) -> Separation:
-    """Return the fewest axes whose change on the left makes it agree with the right."""
+    """Return the fewest axes whose change on one side makes it agree with the other."""
     quantities = differing(left, left.trace, left.trajectory, right)
-    if would_match(left, right, {}):
-        axes = tuple(axis for axis in REGISTRY if OPEN in (stated(left, axis), stated(right, axis)))
-        return Separation(left.name, right.name, axes, sentence(left, right, quantities, axes))
-    for axes in candidate_sets(left, right):
-        change = {axis: right.conventions.values[axis] for axis in axes}
-        if would_match(left, right, change):
-            return Separation(left.name, right.name, axes, sentence(left, right, quantities, axes))
-    return Separation(left.name, right.name, (), sentence(left, right, quantities, ()))
+    for party in (left, right):
+        if not party.explained:
+            where = " and ".join(quantity_in_words(name) for name in quantities)
+            text = f"They differ in {where}; {party.name} differs from its own declaration here."
+            return Separation(left.name, right.name, (), text)
+    ways = [found for found in (changes(left, right), changes(right, left)) if found is not None]
+    axes = min(ways, key=lambda found: preference(left.scenario, found), default=())
+    return Separation(left.name, right.name, axes, sentence(left, right, quantities, axes))
 
 
-def candidate_sets(left: Party, right: Party) -> Iterator[tuple[str, ...]]:
-    """Yield sets of axes, fewest first, on which two parties declare different values."""
-    differing = [
+def preference(scenario: Scenario, axes: tuple[str, ...]) -> tuple[int, int]:
+    """Order ways to explain a difference: the fewest axes, then those the scenario asks about."""
+    return len(axes), -len(set(axes) & set(scenario.settles))
+
+
+def changes(changing: Party, fixed: Party) -> tuple[str, ...] | None:
+    """Return the fewest axes whose change makes one party's oracle agree with another's trace."""
+    if would_match(changing, fixed, {}):
+        either = (
+            stated(changing, axis) == OPEN or stated(fixed, axis) == OPEN for axis in REGISTRY
+        )
+        return tuple(axis for axis, is_open in zip(REGISTRY, either, strict=True) if is_open)
+    for axes_of_one_size in candidate_sets(changing, fixed):
+        found = [
+            axes
+            for axes in axes_of_one_size
+            if would_match(changing, fixed, {axis: fixed.conventions.values[axis] for axis in axes})
+        ]
+        if found:
+            return min(found, key=lambda axes: preference(fixed.scenario, axes))
+    return None
+
+
+def candidate_sets(changing: Party, fixed: Party) -> Iterator[Iterator[tuple[str, ...]]]:
+    """Yield the sets of axes on which two parties differ, those of one size together."""
+    different = [
         axis
         for axis in REGISTRY
-        if axis in left.read | right.read
-        and stated(left, axis) is not None
-        and stated(right, axis) is not None
-        and stated(left, axis) != stated(right, axis)
+        if axis in changing.read | fixed.read
+        and stated(fixed, axis) is not None
+        and stated(changing, axis) != stated(fixed, axis)
     ]
     for size in range(1, MOST_AXES_AT_ONCE + 1):
-        yield from itertools.combinations(differing, size)
+        yield itertools.combinations(different, size)
 
 
 def stated(party: Party, axis: str) -> Value | None:

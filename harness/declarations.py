@@ -8,7 +8,8 @@ Declarations live in ``adapters/declared/NAME.toml`` as a list of tables::
     when = { rank = [2, 4], fused = ["absent", "true"] }
     cite = ["https://…"]
 
-`when` may name rank, fused, dtype, layout, execution and device, never a scenario.
+`when` may name what selects an implementation's code path: rank, fused, updates_in_place,
+zero_debias, dtype, layout, execution and device; never a scenario.
 ``[measured]`` names the versions the values were measured at; for later ones they are `assumed`.
 An axis the implementation has no occasion to choose on has ``value = "not applicable"`` and `why`.
 """
@@ -28,11 +29,13 @@ from harness.complaint import Complaint
 from reference.axis import NOT_APPLICABLE, Value
 from reference.chosen import Conventions, admit
 from reference.conventions import REGISTRY
-from suites.vocabulary import ABSENT, Layer
+from suites.vocabulary import ABSENT, Absent, Layer
 
 CONTEXT: dict[str, tuple[Any, ...]] = {
     "rank": (2, 3, 4, 5),
     "fused": ("absent", "true", "false"),
+    "updates_in_place": ("absent", "true", "false"),
+    "zero_debias": ("absent", "true", "false"),
     "dtype": ("float32", "float64"),
     "layout": ("last", "default"),
     "execution": ("eager", "graph"),
@@ -170,12 +173,18 @@ def contexts() -> Iterator[dict[str, Any]]:
         yield dict(zip(CONTEXT, values, strict=True))
 
 
+def written(argument: bool | Absent) -> str:
+    """Return how an argument that is true, false or absent is written in `when`."""
+    return "absent" if argument is ABSENT else str(argument).lower()
+
+
 def context_of(layer: Layer, execution: str, device: str) -> dict[str, Any]:
     """Return the context a scenario's layer puts an implementation in."""
-    fused = "absent" if layer.fused is ABSENT else str(layer.fused).lower()
     return {
         "rank": layer.rank,
-        "fused": fused,
+        "fused": written(layer.fused),
+        "updates_in_place": written(layer.updates_in_place),
+        "zero_debias": written(layer.zero_debias),
         "dtype": layer.dtype,
         "layout": layer.channel_axis,
         "execution": execution,

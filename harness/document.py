@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.agreement import Agreement, compare
+from harness.agreement import Agreement, compare, measured_otherwise, parties
 from harness.implementations import Implementation, registered
 from harness.judge import Array, Check, StepJudgement
 from harness.known import issues
@@ -29,6 +29,13 @@ Json = dict[str, Any]
 def document(session: Session, started: datetime, complete: bool) -> Json:
     """Return the results of a session; `complete` says whether it ran to its end."""
     rows = rows_of(session)
+    measured = {
+        each.name: measured_otherwise(
+            cell for row in rows for cell in row if cell.implementation == each.name
+        )
+        for each in session.implementations
+    }
+    compared = [(row, parties(row, measured)) for row in rows]
     return {
         "schema": SCHEMA_VERSION,
         "suite": suite(),
@@ -42,8 +49,8 @@ def document(session: Session, started: datetime, complete: bool) -> Json:
         "conventions": [convention(axis) for axis in AXES],
         "scenarios": [scenario(each) for each in session.scenarios],
         "cells": [cell(each, session) for row in rows for each in row],
-        "agreement": [agreement(compare(row)) for row in rows],
-        "pairs": [pair(each) for each in pairs(rows, session.implementations)],
+        "agreement": [agreement(compare(row, present)) for row, present in compared],
+        "pairs": [pair(each) for each in pairs(compared, session.implementations)],
     }
 
 

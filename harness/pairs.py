@@ -6,7 +6,15 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.agreement import PAPER_NAME, Party, alike, paper, party_of, separation
+from harness.agreement import (
+    PAPER_NAME,
+    Party,
+    alike,
+    changes,
+    differing,
+    sentence,
+    would_match,
+)
 from harness.declarations import context_of
 from harness.implementations import Implementation
 from harness.verdict import Cell
@@ -48,32 +56,26 @@ class Pair:
 
 
 def pairs(
-    cells: Sequence[Sequence[Cell]], implementations: Sequence[Implementation]
+    rows: Sequence[tuple[Sequence[Cell], Sequence[Party]]],
+    implementations: Sequence[Implementation],
 ) -> Iterator[Pair]:
-    """Yield every ordered pair of implementations and `paper`; `cells` holds one row a scenario."""
+    """Yield every ordered pair of implementations and `paper`.
+
+    `rows` holds, for each scenario, its cells and the parties that can be compared.
+    """
     known = {each.name: each for each in implementations}
-    names = [*known, PAPER_NAME]
-    rows = [{party.name: party for party in parties(row)} for row in cells]
-    reasons = [{cell.implementation: cell.reason for cell in row} for row in cells]
-    for left, right in itertools.permutations(names, 2):
+    for left, right in itertools.permutations([*known, PAPER_NAME], 2):
         pair = Pair(left, right)
-        for row, present, why in zip(cells, rows, reasons, strict=True):
+        for cells, parties in rows:
+            present = {party.name: party for party in parties}
+            why = {cell.implementation: cell.reason for cell in cells}
             missing = next((name for name in (left, right) if name not in present), None)
-            scenario = row[0].scenario.name
             if missing is not None:
                 text = f"{missing}: {why.get(missing, 'The paper leaves this open.')}"
-                pair.not_comparable[scenario] = text
+                pair.not_comparable[cells[0].scenario.name] = text
             else:
                 relate(pair, present[left], present[right], known.get(right))
         yield pair
-
-
-def parties(row: Sequence[Cell]) -> list[Party]:
-    """Return everyone who can be compared in one scenario."""
-    found = [party_of(cell) for cell in row]
-    present = [party for party in found if party is not None]
-    theory = paper(row[0].scenario)
-    return present + ([theory] if theory is not None else [])
 
 
 def relate(pair: Pair, left: Party, right: Party, target: Implementation | None) -> None:
@@ -82,24 +84,27 @@ def relate(pair: Pair, left: Party, right: Party, target: Implementation | None)
     if alike(left, right):
         pair.same.append(name)
         return
-    found = separation(right, left)
-    advice = {axis: advised(axis, left, target) for axis in found.axes}
-    pair.different.append(Difference(name, found.sentence, advice))
+    axes = changes(right, left) or ()
+    quantities = differing(left, left.trace, left.trajectory, right)
+    advice = {axis: advised(axis, left, right, target) for axis in axes}
+    pair.different.append(Difference(name, sentence(left, right, quantities, axes), advice))
 
 
-def advised(axis: str, left: Party, target: Implementation | None) -> str | None:
-    """Return what to write in the target so that it does what the left does on one axis."""
+def advised(axis: str, left: Party, right: Party, target: Implementation | None) -> str | None:
+    """Return what to write on the right so that it does what the left does on one axis."""
     value = left.conventions.values[axis]
-    return axis_named(axis).translated(value) or other_kernel(axis, value, left, target)
+    return axis_named(axis).translated(value) or other_kernel(axis, value, left, right, target)
 
 
-def other_kernel(axis: str, value: Value, left: Party, target: Implementation | None) -> str | None:
-    """Return the `fused` argument under which the target declares a value, as advice."""
+def other_kernel(
+    axis: str, value: Value, left: Party, right: Party, target: Implementation | None
+) -> str | None:
+    """Return the `fused` argument with which the target does all that the left does, as advice."""
     if target is None:
         return None
-    layer = left.scenario.layer
     for fused in (True, False):
-        context = context_of(replace(layer, fused=fused), target.execution, target.device)
-        if target.declared.at(context).values.get(axis) == value:
+        layer = replace(left.scenario.layer, fused=fused)
+        values = target.declared.at(context_of(layer, target.execution, target.device)).values
+        if values.get(axis) == value and would_match(right, left, values):
             return f"Write fused={fused} in {target.name}."
     return None

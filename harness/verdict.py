@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from harness.judge import IMPOSSIBLE, Check, Judgement, StepJudgement, Trace, agrees, judge
+from harness.judge import Check, Judgement, StepJudgement, Trace, agrees, judge
 from harness.known import is_expected
 from harness.respondent import Answer
 from harness.words import quantity_in_words, step_in_words
@@ -121,13 +121,27 @@ def unrefuted(cell: Cell, judgement: Judgement, axis: str) -> Value | None:
     if axis not in judgement.read:
         return None
     for rival in rivals(cell.conventions, axis):
-        try:
-            found = judge(cell.scenario, cell.conventions.replace({axis: rival}), cell.trace)
-        except IMPOSSIBLE:
-            continue
-        if found.agrees and found.predictions != judgement.predictions:
-            return rival
+        for found in judgements_under(cell, {axis: rival}):
+            if found.agrees and found.predictions != judgement.predictions:
+                return rival
     return None
+
+
+def judgements_under(cell: Cell, change: Mapping[str, Value]) -> Iterator[Judgement]:
+    """Yield the judgements under changed conventions.
+
+    An axis that matters only because of the change, and was not applicable before, takes each of
+    its values in turn.
+    """
+    assert cell.conventions is not None
+    try:
+        yield judge(cell.scenario, cell.conventions.replace(change), cell.trace)
+    except Unspecified as missing:
+        if missing.axis not in change:
+            for value in axis_named(missing.axis).values:
+                yield from judgements_under(cell, {**change, missing.axis: value})
+    except ZeroDivisionError:
+        return
 
 
 def rivals(conventions: Conventions, axis: str) -> Iterator[Value]:

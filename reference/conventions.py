@@ -140,8 +140,9 @@ NORMALISATION = (
     Axis(
         "variance-algorithm",
         "error model",
-        ("two-pass", "one-pass"),
-        "Whether the variance is the mean squared deviation or E[x²] − E[x]², which loses digits.",
+        ("two-pass", "one-pass", "Welford"),
+        "Whether the variance is the mean squared deviation, E[x²] − E[x]² (which loses digits), "
+        "or is updated value by value.",
         paper="two-pass",
     ),
 )
@@ -153,6 +154,13 @@ STATISTICS = (
         ("1", "n/(n-1)"),
         "Whether the running variance is fed the population or the sample variance of the batch.",
         paper="n/(n-1)",
+    ),
+    Axis(
+        "one-value-per-channel",
+        "refusal",
+        ("refused", "fed as it is"),
+        "Whether training on one value per channel is refused, or goes on with a variance of zero, "
+        "which then feeds the running variance without any factor.",
     ),
     Axis(
         "debiasing",
@@ -173,11 +181,11 @@ STATISTICS = (
         "timing",
         ("within the call", "when the update operations are run"),
         "Whether executing the layer in training is enough to move the running statistics.",
-        translation="Run the deferred update operations with every training step.",
         translation_from={
             "when the update operations are run": "Nothing is left to run: the call updates. "
             "Keep the whole old running value (decay 1) where it must not move."
         },
+        translation="Run the deferred update operations with every execution in training.",
     ),
     Axis(
         "updates-in-place-argument",
@@ -294,6 +302,10 @@ MODES = (
         "Whether the layer learns the loop's mode in a model whose forward pass takes no "
         "training argument.",
         translation="Give the model's forward pass a training argument and hand it on.",
+        translation_from={
+            "every execution is a bare call": "Before each loop switch the layer to the mode of a "
+            "bare call yourself.",
+        },
     ),
 )
 
@@ -307,10 +319,11 @@ FREEZING = (
             "inference unless training=True",
         ),
         "Whether freezing the layer also makes it normalise with the running statistics.",
-        translation="Switch the layer to inference explicitly, or, the other way round, freeze "
-        "gamma and beta themselves instead of the layer.",
+        translation="Switch the layer to inference too, or, the other way round, freeze gamma and "
+        "beta instead of the layer.",
         translation_from={
-            "no effect": "Freeze gamma and beta themselves instead of the layer.",
+            "no effect": "Freeze gamma and beta themselves instead of the layer; keep the whole "
+            "old running value (decay 1) where the statistics must stop.",
             "inference even with training=True": "Also switch the layer to inference.",
             "inference unless training=True": "Also switch the layer to inference.",
         },
@@ -320,12 +333,8 @@ FREEZING = (
         "choice",
         ("still move in training", "stop"),
         "Whether freezing the layer stops the running statistics of a training execution.",
-        translation="Switch the layer to inference explicitly, or, the other way round, freeze "
-        "gamma and beta themselves instead of the layer.",
-        translation_from={
-            "still move in training": "Freeze gamma and beta themselves instead of the layer.",
-            "stop": "Also switch the layer to inference.",
-        },
+        translation="Keep the whole old running value (decay 1) where the statistics must stop.",
+        translation_from={"still move in training": None},
     ),
     Axis(
         "trainable-false-parameters",
@@ -339,6 +348,10 @@ FREEZING = (
         ("at every fit", "when the model was compiled", "at the first fit after compiling"),
         "When a training loop looks at whether the layer is frozen.",
         translation="Compile the model again after freezing or unfreezing.",
+        translation_from={
+            "when the model was compiled": "Freeze only where you would compile again.",
+            "at the first fit after compiling": "Freeze only where you would compile again.",
+        },
     ),
     Axis(
         "model-trainable-reaches-the-layer",

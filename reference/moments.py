@@ -43,6 +43,10 @@ def batch_moments(x: Array, form: Format, algorithm: str) -> Moments:
         error += form.roundoff * (np.square(mean) + variance)
     else:
         error = growth * (variance + mean_error**2) + mean_error**2
+    if algorithm == "Welford":
+        deviation = np.sqrt(variance)
+        size = np.abs(mean) + np.sqrt(np.square(x).mean(axis=0))
+        error += 2 * growth * size * deviation
     return Moments(
         Bounded(mean, mean_error + form.smallest),
         Bounded(variance, error + form.smallest),

@@ -122,6 +122,8 @@ class Oracle:
     ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
         """Execute the layer once on pooled x, shape ``(n, channels)``."""
         batch = self.moments(x)
+        if execution.run == "training" and batch.count == 1:
+            self.admit_one_value()
         after = self.updated(batch, execution, state, updates)
         by = self.normaliser(batch, execution, state, after)
         form = self.meaning.form
@@ -132,6 +134,11 @@ class Oracle:
             if self.switches.parameters_move(execution):
                 seen.update(self.parameter_gradients(found.dgamma, found.dbeta))
         return seen, after
+
+    def admit_one_value(self) -> None:
+        """Raise Refusal where training on one value per channel is refused. Clause BN-3.4."""
+        if self.conventions["one-value-per-channel"] == "refused":
+            raise Refusal
 
     def parameter_gradients(self, dgamma: Bounded, dbeta: Bounded) -> dict[str, Bounded]:
         """Return the gradients of those parameters the layer has."""
@@ -224,7 +231,7 @@ class Oracle:
     def taken_in(self, batch: Moments, state: dict[str, Bounded]) -> dict[str, Bounded]:
         """Return the state after one update of the running statistics."""
         factor = 1.0
-        if self.conventions["running-variance-factor"] == "n/(n-1)":
+        if batch.count > 1 and self.conventions["running-variance-factor"] == "n/(n-1)":
             factor = batch.count / (batch.count - 1)
         variance = batch.variance
         if factor != 1:

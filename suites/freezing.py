@@ -28,10 +28,10 @@ from suites.vocabulary import (
 scenario = partial(
     Scenario,
     suite="freezing",
-    about=("output", "running_mean", "gamma", "beta", "dx", "dgamma", "dbeta"),
+    about=("output", "loss", "running_mean", "gamma", "beta", "dx", "dgamma", "dbeta"),
 )
 BORN_FROZEN = replace(TRAINED, trainable=False)
-X, DY = batch("freezing"), weights("freezing")
+X, DY = batch("freezing/6"), weights("freezing/6")
 TRUE, FALSE = Training.TRUE, Training.FALSE
 FREEZE, THAW = SetTrainable(False), SetTrainable(True)
 DOCUMENTED = (KERAS, KERAS_TRANSFER_LEARNING, TORCH_MODULE)
@@ -222,7 +222,7 @@ SCENARIOS = (
         question="Does a layer set to evaluation mode stay so through the training loop?",
         layer=TRAINED,
         steps=(Enclose(), EvalMode(), Fit(X, DY)),
-        settles=("mode-memory",),
+        settles=("training-output-statistics",),
         clauses=("BN-8.6",),
         sources=(TORCH_MODULE,),
     ),
@@ -240,7 +240,7 @@ SCENARIOS = (
         question="Does model.train() silently undo evaluation mode of the layer?",
         layer=TRAINED,
         steps=(Enclose(), EvalMode(), TrainMode("model"), Call(X)),
-        settles=("mode-memory",),
+        settles=("training-output-statistics",),
         clauses=("BN-8.6",),
         sources=(TORCH_MODULE,),
     ),

@@ -81,7 +81,11 @@ def batch(key: str, samples: int = 5, rank: int = 2, dtype: str = "float32") -> 
 
 
 def weights(key: str, samples: int = 5, rank: int = 2, dtype: str = "float32") -> Tensor:
-    """Return a dy of the shape of `batch`: neither constant nor proportional to the input."""
+    """Return a dy of the shape of `batch`: neither constant nor proportional to the input.
+
+    Keys end in a number where that was needed to keep the gradients to gamma and beta away from
+    zero in every channel.
+    """
     shape = (samples, *SPATIAL[rank], CHANNELS)
     drawn = numbers(f"dy/{key}", math.prod(shape), span=8)
     return Tensor(dtype, shape, tuple(k / 8 for k in drawn))

@@ -20,12 +20,13 @@ from suites.vocabulary import (
     TrainMode,
 )
 
+ABOUT = ("output", "loss", "running_mean", "gamma", "beta")
 scenario = partial(
     Scenario,
     suite="modes",
-    about=("output", "loss", "running_mean", "gamma", "beta"),
+    about=ABOUT,
 )
-X, OTHER, DY = batch("modes"), batch("modes/other"), weights("modes")
+X, OTHER, DY = batch("modes/9"), batch("modes/other"), weights("modes/9")
 TRUE, FALSE, NONE = Training.TRUE, Training.FALSE, Training.NONE
 FORMS: tuple[Form, ...] = ("functional", "subclassed")
 BOTH_STATISTICS = ("training-output-statistics", "inference-output-statistics")
@@ -81,6 +82,7 @@ SCENARIOS = (
         question="Does training=True mean training, with the running statistics updated?",
         layer=TRAINED,
         steps=(Call(X, TRUE),),
+        about=(*ABOUT, "running_variance"),
         settles=("training-output-statistics",),
         clauses=("BN-6.4", "BN-5.1"),
         sources=(KERAS, TORCH_MODULE, CONTRIB),
@@ -108,6 +110,7 @@ SCENARIOS = (
         question="Does the documented training loop run the layer in training mode?",
         layer=TRAINED,
         steps=(Enclose(), Fit(X, DY)),
+        about=(*ABOUT, "running_variance"),
         settles=("training-output-variance",),
         clauses=("BN-6.6", "BN-5.1", "BN-7.2", "BN-7.3"),
         sources=(KERAS, TORCH_MODULE, CONTRIB),
@@ -120,6 +123,7 @@ SCENARIOS = (
             Enclose(),
             Fit(batch("fit-in-batches", 8), weights("fit-in-batches", 8), batch_size=4, epochs=2),
         ),
+        about=(*ABOUT, "running_variance"),
         settles=("running-variance-factor",),
         clauses=("BN-6.6", "BN-5.1"),
         sources=(KERAS, TORCH_MODULE, CONTRIB),
@@ -263,7 +267,7 @@ SCENARIOS = (
             question=f"Does training=True inside a {form} model make predictions depend on the "
             "batch?",
             layer=TRAINED,
-            steps=(Enclose(TRUE, form), Predict(X), Predict(batch("modes", 2))),
+            steps=(Enclose(TRUE, form), Predict(X), Predict(batch("modes/9", 2))),
             settles=(f"explicit-training-in-a-{form}-model",),
             clauses=("BN-6.7",),
             sources=(KERAS, KERAS_FAQ),

@@ -10,7 +10,7 @@ from suites.inputs import BASE, TRAINED, batch
 from suites.sources import CONTRIB, KERAS, MOVING_AVERAGES, PAPER, TORCH
 from suites.vocabulary import ABSENT, Call, Layer, Scenario, Training
 
-scenario = partial(Scenario, suite="momentum", about=("running_mean", "updates_counted"))
+scenario = partial(Scenario, suite="momentum", about=("running_mean",))
 TRUE = Training.TRUE
 DOCUMENTED = (KERAS, TORCH, CONTRIB)
 X, OTHER = batch("momentum", 3), batch("momentum/other", 3)
@@ -81,6 +81,7 @@ SCENARIOS = (
         question="Is the new running value decay times the old plus (1 − decay) times the batch's?",
         layer=TRAINED,
         steps=(Call(X, TRUE),),
+        about=("running_mean", "running_variance"),
         settles=("running-variance-factor", "debiasing"),
         clauses=("BN-4.1",),
         sources=(PAPER, *DOCUMENTED),

@@ -31,7 +31,7 @@ from suites.vocabulary import (
 scenario = partial(
     Scenario,
     suite="running-statistics",
-    about=("output", "running_mean", "running_variance", "updates_counted"),
+    about=("output", "running_mean", "running_variance"),
 )
 TRUE, FALSE = Training.TRUE, Training.FALSE
 DOCUMENTED = (KERAS, TORCH, CONTRIB)
@@ -91,10 +91,38 @@ SCENARIOS = (
         for rank in (2, 4)
     ),
     scenario(
+        name="one-value-per-channel",
+        question="Is training on a batch of one value per channel refused?",
+        layer=STARTED,
+        steps=(Call(batch("running", 1), TRUE),),
+        settles=("one-value-per-channel",),
+        clauses=("BN-3.4",),
+        sources=(TORCH, "https://github.com/pytorch/pytorch/issues/1381"),
+    ),
+    scenario(
+        name="updates-in-place-frozen",
+        question="Does trainable=False stop statistics that are updated in place?",
+        layer=replace(STARTED, rank=4, updates_in_place=True, trainable=False),
+        steps=(Call(batch("running/4", 2, rank=4), TRUE),),
+        settles=("trainable-false-statistics",),
+        clauses=("BN-8.3", "BN-5.3"),
+        sources=UPDATE_OPS,
+    ),
+    scenario(
+        name="zero-debias-training-none",
+        question="What does training=None mean to a layer asked to zero-debias?",
+        layer=replace(STARTED, rank=4, zero_debias=True),
+        steps=(Call(batch("running/4", 2, rank=4), Training.NONE),),
+        settles=("training-none",),
+        clauses=("BN-6.4",),
+        sources=UPDATE_OPS,
+    ),
+    scenario(
         name="initial-values",
         question="What are gamma, beta, the running mean and the running variance at first?",
         layer=without_initial_state(BASE),
         steps=(Build(),),
+        about=("gamma", "beta", "running_mean", "running_variance"),
         settles=(
             "initial-running-mean",
             "initial-running-variance",
@@ -163,8 +191,8 @@ SCENARIOS = (
         settles=("shared-layer-updates",),
         clauses=("BN-5.4",),
         sources=(
-            "https://github.com/tensorflow/tensorflow/issues/26322",
-            "https://github.com/keras-team/keras/issues/4689",
+            "https://github.com/keras-team/keras/issues/8794",
+            "https://github.com/keras-team/keras/issues/11927",
         ),
         repeats=5,
     ),
@@ -177,7 +205,7 @@ SCENARIOS = (
         settles=("shared-layer-updates-in-a-functional-model",),
         clauses=("BN-5.4",),
         sources=(
-            "https://github.com/tensorflow/tensorflow/issues/26322",
+            "https://github.com/keras-team/keras/issues/8794",
             "https://github.com/keras-team/keras/blob/v3.15.1/keras/src/ops/function.py",
         ),
         repeats=5,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.agreement import compare
+from harness.agreement import compare, parties
 from harness.implementations import Implementation
 from harness.pairs import pairs
 from harness.verdict import Cell
@@ -28,7 +28,15 @@ def row(name, styles=CLEAN, **changes):
 
 
 def agreement(name, styles=CLEAN, **changes):
-    return compare(row(name, styles, **changes))
+    return compared(row(name, styles, **changes))
+
+
+def compared(cells):
+    return compare(cells, parties(cells, {}))
+
+
+def all_pairs(rows):
+    return pairs([(cells, parties(cells, {})) for cells in rows], FAKES)
 
 
 def groups(found):
@@ -36,7 +44,7 @@ def groups(found):
 
 
 def pair(left, right, *names):
-    found = pairs([row(name) for name in names], FAKES)
+    found = all_pairs([row(name) for name in names])
     return next(each for each in found if (each.left, each.right) == (left, right))
 
 
@@ -50,7 +58,7 @@ def pair(left, right, *names):
 )
 def test_two_that_conform_and_disagree_are_separated_by_their_convention(scenario, axis):
     cells = row(scenario, ["argument", "switch"])
-    found = compare(cells)
+    found = compared(cells)
     (separation,) = found.separations
     assert [cell.verdict for cell in cells] == ["conforms", "conforms"]
     assert not any({"argument", "switch"} <= set(group) for group in found.groups)
@@ -136,12 +144,12 @@ def test_one_that_cannot_be_asked_is_absent_with_its_reason():
 
 def test_paper_does_not_answer_for_nobody():
     cell = Cell("absent", scenario_named("training-output"), "unavailable", "There is no Python.")
-    assert compare([cell]).groups == ()
+    assert compared([cell]).groups == ()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 def test_every_difference_of_the_clean_fakes_has_an_axis(scenario):
-    found = compare([clean_cell(style, scenario) for style in CLEAN])
+    found = compared([clean_cell(style, scenario) for style in CLEAN])
     assert [each.sentence for each in found.separations if not each.axes] == []
 
 
@@ -182,7 +190,7 @@ def test_paper_takes_part_in_pairs_and_says_what_it_leaves_open(left, right):
 
 def test_every_scenario_is_told_once_in_every_pair():
     cells = [[clean_cell(style, each) for style in CLEAN] for each in SCENARIOS]
-    for found in pairs(cells, FAKES):
+    for found in all_pairs(cells):
         different = [each.scenario for each in found.different]
         told = [*found.same, *different, *found.not_comparable]
         assert sorted(told) == sorted(each.name for each in SCENARIOS)
@@ -190,7 +198,7 @@ def test_every_scenario_is_told_once_in_every_pair():
 
 def test_pairs_are_the_same_in_both_directions():
     cells = [[clean_cell(style, each) for style in CLEAN] for each in SCENARIOS]
-    found = {(each.left, each.right): each for each in pairs(cells, FAKES)}
+    found = {(each.left, each.right): each for each in all_pairs(cells)}
     for (left, right), there in found.items():
         back = found[right, left]
         assert there.same == back.same

@@ -200,6 +200,8 @@ ISSUE = """[[issue]]
 implementation = "{}"
 scenario = "{}"
 verdict = "differs"
+axis = "bare-call"
+value = "inference"
 link = "https://example.org/issue"
 note = "It differs."
 """
@@ -229,30 +231,52 @@ def test_known_issues_are_of_implementations_and_scenarios_that_exist():
     assert strangers() == []
 
 
-@pytest.mark.parametrize("key", [("torhc", "bare-call"), ("torch", "bear-call")])
-def test_known_issue_of_nobody_or_nothing_is_found(key, known_issues):
-    known_issues(ISSUE.format("torch", "bare-call") + ISSUE.format(*key))
-    assert strangers() == [key]
+def test_known_issue_of_no_implementation_is_found(known_issues):
+    known_issues(ISSUE.format("torhc", "bare-call"))
+    assert strangers() == [("torhc", "bare-call")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ISSUE.format("torch", "bear-call"),
+        ISSUE.format("torch", "bare-call").replace('"inference"', '"elsewhere"'),
+        ISSUE.format("torch", "bare-call").replace('"differs"', '"conforms"'),
+    ],
+)
+def test_known_issue_that_names_nothing_is_a_complaint(text, known_issues):
+    known_issues(text)
+    with pytest.raises(Complaint, match=r"known_issues\.toml, torch, b(are|ear)-call"):
+        known.issues()
 
 
 def test_known_issues_say_something_unexpected_with_a_public_link():
     for issue in known.issues().values():
-        assert issue.verdict not in known.EXPECTED
+        assert issue.verdict != "conforms"
         assert issue.link.startswith("https://")
         assert issue.note
 
 
+INFERS = [("bare-call", "inference")]
+
+
 def test_known_issue_is_expected_and_nothing_else_is_once_it_no_longer_holds(known_issues):
     known_issues(ISSUE.format("torch", "bare-call"))
-    assert known.is_expected("torch", "bare-call", "differs")
+    assert known.is_expected("torch", "bare-call", "differs", INFERS)
     for verdict in ("conforms", "not expressible", "refused", "crashed"):
-        assert not known.is_expected("torch", "bare-call", verdict)
+        assert not known.is_expected("torch", "bare-call", verdict, INFERS)
+
+
+@pytest.mark.parametrize("explained", [[], [("default-decay", 0.9)]])
+def test_known_issue_hides_no_other_fault_of_its_cell(explained, known_issues):
+    known_issues(ISSUE.format("torch", "bare-call"))
+    assert not known.is_expected("torch", "bare-call", "differs", explained)
 
 
 def test_known_issue_excuses_no_other_cell(known_issues):
     known_issues(ISSUE.format("torch", "bare-call"))
-    assert not known.is_expected("tf-slim", "bare-call", "differs")
-    assert not known.is_expected("torch", "training-none", "differs")
+    assert not known.is_expected("tf-slim", "bare-call", "differs", INFERS)
+    assert not known.is_expected("torch", "training-none", "differs", INFERS)
     assert known.is_expected("torch", "training-none", "conforms")
 
 
