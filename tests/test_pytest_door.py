@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_a_failure_can_be_understood_by_a_stranger():
         "The oracle would agree if running-variance-factor were ‘n/(n-1)’ instead of ‘1’.",
         "Layer:\n  channels: 3",
         "Steps:\n  1. create the layer's variables\n  2. call on 2×3 values",
-        f"pytest suites --implementation {cell.implementation} -k {cell.scenario.name}",
+        f"pytest suites --implementation {cell.implementation} -k '/{cell.scenario.name}]'",
     ):
         assert part in told
 
@@ -121,7 +122,7 @@ def test_a_refusal_quotes_the_framework():
 
 def test_the_command_that_is_given_runs_the_one_item():
     cell = cell_of("sample-variance-in-the-average", "running-variance-of-2-values")
-    command = message(cell).splitlines()[-1].partition("pytest ")[2].split()
+    command = shlex.split(message(cell).splitlines()[-1].partition("pytest ")[2])
     asked = [word if word != cell.implementation else "torch" for word in command]
     done = run_pytest(*asked, "--collect-only", "-q")
     assert f"torch/running-statistics/{cell.scenario.name}" in done.stdout
