@@ -72,6 +72,6 @@ def message(cell: Cell) -> str:
     lines += [block("Layer", layer_in_words(scenario.layer))]
     lines += [block("Steps", scenario_in_words(scenario))]
     lines.append(
-        f"Alone: pytest suites --implementation {cell.implementation} -k /{scenario.name}]"
+        f"Alone: pytest suites --implementation {cell.implementation} -k '/{scenario.name}]'"
     )
     return "\n".join(lines)
