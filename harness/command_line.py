@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import os
 import signal
@@ -84,6 +85,8 @@ def run(
             session.run(display.report)
         except KeyboardInterrupt:
             interrupted = True
+    if interrupted and (output / "results.json").exists():
+        output /= "interrupted"  # A report that is there is worth more than a part of a new one.
     with uninterrupted():
         results = document(session, started, complete=not interrupted)
         save(results, output)
@@ -112,7 +115,10 @@ def status(results: dict[str, Any], session: Session) -> int:
     """Return the exit status of a finished run; one that measured nothing is never good."""
     if session.demanded and session.unavailable:
         return MISUSE
-    return UNEXPECTED if unexpected(results) or not session.measured else AS_EXPECTED
+    for name in session.unjudged:
+        click.echo(f"Nothing {name} answered could be judged, so nothing is known of it.", err=True)
+    learned = session.measured and not session.unjudged
+    return UNEXPECTED if unexpected(results) or not learned else AS_EXPECTED
 
 
 def selected(suites: Sequence[str], pattern: str) -> list[Scenario]:
@@ -166,9 +172,17 @@ def explain(name: str) -> int:
     return AS_EXPECTED
 
 
+def spell_what_cannot_be_printed() -> None:
+    """Let a terminal that lacks a character show a stand-in instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; every misuse ends as one sentence and status 2."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    spell_what_cannot_be_printed()
     try:
         result = commands.main(arguments, prog_name="bnconform", standalone_mode=False)
     except Complaint as complaint:
@@ -184,6 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo("bnconform: interrupted before anything was measured.", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(AS_EXPECTED)
     except OSError as error:
         click.echo(f"bnconform: what was asked for cannot be printed: {error.strerror}.", err=True)

@@ -153,6 +153,7 @@ def cell(each: Cell, session: Session) -> Json:
         "expected": each.expected or (each.verdict == "unavailable" and not session.demanded),
         "known": None if issue is None else {"link": issue.link, "note": issue.note},
         "reason": each.reason,
+        "answers": answers(each),
         "explanations": [
             {
                 "axis": found.axis,
@@ -164,6 +165,17 @@ def cell(each: Cell, session: Session) -> Json:
         ],
         "steps": [step(found) for found in each.judgement.steps] if each.judgement else [],
     }
+
+
+def answers(each: Cell) -> list[Json]:
+    """Return what the scenario settles about the implementation: axes with their values."""
+    if each.judgement is None or each.conventions is None:
+        return []
+    values = {axis: each.conventions.values.get(axis) for axis in each.scenario.settles}
+    if not each.judgement.agrees:
+        values = {found.axis: found.would_agree for found in each.explanations[:1]}
+    read = each.judgement.read
+    return [{"axis": axis, "value": value} for axis, value in values.items() if axis in read]
 
 
 def step(found: StepJudgement) -> Json:

@@ -20,6 +20,7 @@ from suites.vocabulary import Scenario
 
 FOLDER = Path(adapters.__file__).parent
 THIS = "this"
+FEW = 8
 NOTHING = Declarations((), {})
 
 
@@ -103,4 +104,6 @@ def known(name: str, names: Iterable[str], kind: str) -> str:
         return name
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    if len(names) <= FEW:
+        hint += f" There is {', '.join(names)}."
     raise Complaint(f"There is no {kind} called {name!r}.{hint}")

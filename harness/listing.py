@@ -11,6 +11,7 @@ from typing import Any
 
 import reference
 from harness.implementations import Implementation, known, registered
+from harness.known import not_expressible
 from harness.verdict import shown
 from harness.words import block, layer_in_words, scenario_in_words
 from reference.axis import Axis
@@ -123,10 +124,25 @@ def explain_scenario(each: Scenario) -> str:
             paragraph(each.question),
             block("Layer", layer_in_words(each.layer)),
             block("Steps", scenario_in_words(each)),
-            block("Tells apart the values of", list(each.settles)),
+            *(
+                block(f"Settles {axis}; declared there", declared_in(each, axis))
+                for axis in each.settles
+            ),
             block("Rests on", [*each.clauses, *each.sources]),
         ]
     )
+
+
+def declared_in(each: Scenario, axis: str) -> list[str]:
+    """Return who declares which value of an axis for a scenario, and who cannot express it."""
+    lines = []
+    for implementation in registered().values():
+        value = implementation.conventions(each).values[axis]
+        said = shown(value)
+        if each.name in not_expressible().get(implementation.name, ()):
+            said = "cannot express the scenario"
+        lines.append(f"{implementation.name}: {said}")
+    return lines
 
 
 def explain_axis(axis: Axis) -> str:
@@ -138,7 +154,10 @@ def explain_axis(axis: Axis) -> str:
         if entry.axis == axis.id
     ]
     paper = "The paper is silent." if axis.paper is None else f"The paper: {shown(axis.paper)}."
-    translation = axis.translation or "No argument brings implementations that differ together."
+    translation = (
+        axis.translation
+        or "No argument in general; the pairs in the report name a kernel that fits."
+    )
     return "\n\n".join(
         [
             f"Convention {axis.id} ({axis.kind})",

@@ -17,8 +17,7 @@ from harness.agreement import (
 )
 from harness.declarations import context_of
 from harness.implementations import Implementation
-from harness.verdict import Cell
-from reference.axis import Value
+from harness.verdict import Cell, shown
 from reference.conventions import axis_named
 
 
@@ -93,18 +92,21 @@ def relate(pair: Pair, left: Party, right: Party, target: Implementation | None)
 def advised(axis: str, left: Party, right: Party, target: Implementation | None) -> str | None:
     """Return what to write on the right so that it does what the left does on one axis."""
     value = left.conventions.values[axis]
-    return axis_named(axis).translated(value) or other_kernel(axis, value, left, right, target)
+    kernel = None if axis_named(axis).translated(value) else other_kernel(axis, left, right, target)
+    text = axis_named(axis).translated(value) or kernel
+    if text is None:
+        return None
+    values = f"{left.name}: {shown(value)}; {right.name}: {shown(right.conventions.values[axis])}"
+    return f"{text} ({values}.)"
 
 
-def other_kernel(
-    axis: str, value: Value, left: Party, right: Party, target: Implementation | None
-) -> str | None:
+def other_kernel(axis: str, left: Party, right: Party, target: Implementation | None) -> str | None:
     """Return the `fused` argument with which the target does all that the left does, as advice."""
     if target is None:
         return None
     for fused in (True, False):
         layer = replace(left.scenario.layer, fused=fused)
         values = target.declared.at(context_of(layer, target.execution, target.device)).values
-        if values.get(axis) == value and would_match(right, left, values):
+        if values.get(axis) == left.conventions.values[axis] and would_match(right, left, values):
             return f"Write fused={fused} in {target.name}."
     return None

@@ -87,6 +87,13 @@ class Session:
         skipped = ("unavailable", "did not run")
         return sum(cell.verdict not in skipped for cell in self.cells.values())
 
+    @property
+    def unjudged(self) -> list[str]:
+        """Return the implementations of which no answer at all could be judged."""
+        judged = {cell.implementation for cell in self.cells.values() if cell.judgement is not None}
+        names = [each.name for each in self.implementations if each.name not in self.unavailable]
+        return [name for name in names if name not in judged]
+
 
 def judged(respondent: Respondent, scenario: Scenario) -> Cell:
     """Ask and judge one scenario."""

@@ -19,11 +19,19 @@ COLOURS = {"good": "green", "bad": "red", "doubt": "yellow", "none": "dim"}
 MOST_LINES = 20
 
 
+class Output(Console):
+    """A console that leaves a reader who has gone to the caller."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise instead of exiting with a status that means something else."""
+        raise BrokenPipeError
+
+
 class Display:
     """The progress of a session; a context manager around the run."""
 
     def __init__(self, session: Session, *, quiet: bool) -> None:
-        self.console = Console(stderr=quiet, soft_wrap=True)
+        self.console = Output(stderr=quiet, soft_wrap=True)
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -64,13 +72,16 @@ class Display:
             self.console.print(f"[bold yellow]![/] {banner}", highlight=False)
         self.console.print(table_of(results))
         unexpected = [cell for cell in results["cells"] if not cell["expected"]]
-        telling = [cell for cell in unexpected if cell["verdict"] != "unavailable"]
+        silent = ("unavailable", "did not run")
+        telling = [cell for cell in unexpected if cell["verdict"] not in silent]
         for cell in telling[:MOST_LINES]:
             self.console.print(line_of(cell), highlight=False)
         if len(telling) > MOST_LINES:
             self.console.print(f"… and {len(telling) - MOST_LINES} more; see the report.")
-        words = f"{results['run_cells']} of {results['expected_cells']} cells were measured"
-        self.console.print(f"{words}; {len(unexpected)} verdicts are unexpected.", highlight=False)
+        judged = sum(bool(cell["steps"]) for cell in results["cells"])
+        words = f"{results['run_cells']} of {results['expected_cells']} cells ran, {judged} judged"
+        surprises = "1 verdict is" if len(telling) == 1 else f"{len(telling)} verdicts are"
+        self.console.print(f"{words}; {surprises} unexpected.", highlight=False)
         if not results["complete"]:
             self.console.print("[bold red]The run is incomplete.[/]")
         self.console.print(f"Report: {output / 'index.html'}", highlight=False)

@@ -54,7 +54,7 @@ ARGUMENTS = (
         "choice",
         ("last", "second"),
         "Which axis of the input holds the channels when the user does not say.",
-        translation="Move the channel axis of the input, or write the axis argument.",
+        translation="Move the channel axis of the input, or name it where an argument does that.",
     ),
     Axis(
         "initial-running-mean",
@@ -250,14 +250,14 @@ MODES = (
         "choice",
         ("training", "inference"),
         "The mode of a call on a fresh layer that does not say which.",
-        translation="Say the mode in every call.",
+        translation="Say the mode with every call: by the argument, or by a switch just before.",
     ),
     Axis(
         "mode-memory",
         "choice",
         ("none", "remembers the last switch"),
         "Whether a layer stays in the mode that train(), eval() or the last training loop set.",
-        translation="Say the mode before every call.",
+        translation="Say the mode with every call: by the argument, or by a switch just before.",
     ),
     Axis(
         "training-none",
@@ -334,7 +334,9 @@ FREEZING = (
         ("still move in training", "stop"),
         "Whether freezing the layer stops the running statistics of a training execution.",
         translation="Keep the whole old running value (decay 1) where the statistics must stop.",
-        translation_from={"still move in training": None},
+        translation_from={
+            "still move in training": "Freeze gamma and beta themselves instead of the layer."
+        },
     ),
     Axis(
         "trainable-false-parameters",

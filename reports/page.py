@@ -56,6 +56,7 @@ def render_page(results: Json) -> str:
             verdicts=VERDICTS,
             appearances={name: asdict(shown) for name, shown in VERDICTS.items()},
             counts=_verdict_counts(results["cells"]),
+            known=sum(bool(cell["known"]) and cell["expected"] for cell in results["cells"]),
             unexpected=[cell for cell in results["cells"] if not cell["expected"]],
             suites=_suites(results),
             agreement=_agreement(results),

@@ -93,11 +93,18 @@ function answer(cell, at) {
   return element(
     'section', { class: `answer ${tone}`, id: `answer-${cell.implementation}`, tabindex: '-1' },
     element('h3', {}, cell.implementation, ' ', verdictMark(cell.verdict), ' ', flag(cell)),
+    cell.answers.length > 0 && answersLine(cell.answers),
     element('p', {}, cell.reason),
     cell.known && knownNote(cell.known),
     cell.explanations.length > 0 && explanations(cell.explanations),
     cell.steps.length > 0 ? stepsFold(cell, open) : element('p', { class: 'small muted' }, 'Nothing was observed.'),
   );
+}
+
+// What a reader came for: the value this implementation has on what the scenario asks about.
+function answersLine(answers) {
+  const line = (entry) => element('div', {}, axisLink(entry.axis), ': ', element('b', {}, valueText(entry.value)));
+  return element('div', { class: 'settled' }, answers.map(line));
 }
 
 function flag(cell) {

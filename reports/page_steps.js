@@ -1,5 +1,5 @@
-// The table of one answer: steps by quantities, with expected and observed values, the greatest
-// error, the bound it is allowed, and the place where the first disagreement arose.
+// The table of one answer: steps by quantities, with expected and observed values, the error
+// that takes up most of its bound, that bound, and the place where the first disagreement arose.
 
 const SHOWN_VALUES = 6;
 
@@ -7,7 +7,7 @@ function stepsTable(cell) {
   const first = { found: false };
   const table = element(
     'table', { class: 'steps' },
-    headRow('Step', 'Quantity', 'Result', 'Expected', 'Observed', 'Greatest error', 'Bound', 'Fraction of bound'),
+    headRow('Step', 'Quantity', 'Result', 'Expected', 'Observed', 'Error', 'Bound', 'Error ÷ bound'),
     cell.steps.map((step, index) => stepBody(step, index, first)),
   );
   return tableBox(`Steps of ${cell.implementation}`, table);

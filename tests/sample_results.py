@@ -280,6 +280,7 @@ def _cell(implementation, scenario, verdict, reason, steps=TRAINED, **more):
         "expected": True,
         "known": None,
         "reason": reason,
+        "answers": [],
         "explanations": [],
         "steps": list(steps),
     }
@@ -299,24 +300,28 @@ SPECIAL_CELLS = {
         "verdict": "differs",
         "expected": False,
         "reason": "After step 2 the running variance is 1.5 where 1.25 was expected.",
+        "answers": [],
         "explanations": [EXPLANATION],
         "steps": list(DIFFERED),
     },
     ("torch", "zero-debias-corrects-the-variance"): {
         "verdict": "not expressible",
         "reason": "PyTorch has no argument that asks for zero-debiasing.",
+        "answers": [],
         "steps": [],
     },
     ("tf-contrib", "infinite-input-reaches-the-statistics"): {
         "verdict": "crashed",
         "known": {"link": "https://example.org/issues/1", "note": "Old."},
         "reason": "The worker was killed by SIGSEGV during step 2.",
+        "answers": [],
         "steps": [],
     },
     ("torch", "infinite-input-reaches-the-statistics"): {
         "verdict": "differs",
         "known": {"link": None, "note": "Reproduced on its own."},
         "reason": "After step 2 the running mean is NaN where Infinity was expected.",
+        "answers": [],
         "steps": list(INFINITE),
     },
     ("torch", "one-value-per-channel-in-training"): {"steps": list(REFUSED)},
@@ -331,6 +336,7 @@ def _cells():
             **{
                 "verdict": "conforms",
                 "reason": AGREES,
+                "answers": [],
                 **SPECIAL_CELLS.get((name, scenario["name"]), {}),
             },
         )

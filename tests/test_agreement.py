@@ -164,7 +164,7 @@ def test_pair_tells_same_translated_and_unmatched_in_both_directions(left, right
     translated, unmatched = found.different
     assert found.same == ["training-output"]
     assert (translated.scenario, unmatched.scenario) == (MOMENTUM, RUNNING_VARIANCE)
-    assert translated.advice == {"momentum-sense": "Write 1 − momentum."}
+    assert translated.advice["momentum-sense"].startswith("Write 1 − momentum. (")
     assert translated.translatable
     assert unmatched.unmatched == ["running-variance-factor"]
     assert not unmatched.translatable
@@ -176,7 +176,10 @@ def test_pair_tells_same_translated_and_unmatched_in_both_directions(left, right
 def test_argument_that_only_one_of_two_has_is_advice_in_one_direction():
     (there,) = pair("argument", "deferred", RUNNING_VARIANCE).different
     (back,) = pair("deferred", "argument", RUNNING_VARIANCE).different
-    assert there.advice == {"running-variance-factor": "Write fused=False in deferred."}
+    assert there.advice == {
+        "running-variance-factor": "Write fused=False in deferred. "
+        "(argument: ‘1’; deferred: ‘n/(n-1)’.)"
+    }
     assert back.unmatched == ["running-variance-factor"]
 
 
