@@ -17,7 +17,8 @@ function stepBody(step, index, first) {
   const unexplained = !step.agrees && step.checks.every((check) => check.agrees);
   const whole = step.refusal || unexplained || step.checks.length === 0;
   const rows = whole ? [wholeStepRow(step, unexplained, first)] : [];
-  rows.push(...step.checks.map((check) => checkRow(check, first)));
+  const worst = worstOf(step.checks.filter((check) => !check.agrees));
+  rows.push(...step.checks.map((check) => checkRow(check, first, check === worst)));
   const words = `${index + 1}. ${unnumbered(step.step)}`;
   rows[0].prepend(element('th', { scope: 'rowgroup', rowspan: rows.length }, words));
   return element('tbody', {}, rows);
@@ -33,7 +34,13 @@ function wholeStepRow(step, unexplained, first) {
   return markedRow(!unexplained, first, quantity, [element('td', { colspan: '5' }, said)]);
 }
 
-function checkRow(check, first) {
+// The quantity furthest outside its bound: the one that the sentence above the table names.
+function worstOf(checks) {
+  const excess = (check) => (check.fraction === null ? Infinity : Number(check.fraction));
+  return checks.reduce((worst, check) => (worst && excess(worst) >= excess(check) ? worst : check), null);
+}
+
+function checkRow(check, first, isWorst) {
   const shape = check.shape.length > 0 ? `shape ${check.shape.join('×')}` : 'scalar';
   const quantity = element('td', {}, check.quantity.replaceAll('_', ' '), element('span', { class: 'question number' }, shape));
   const number = (value) => element('td', { class: 'number size' }, sizeText(value));
@@ -41,7 +48,7 @@ function checkRow(check, first) {
     ? element('span', { class: 'question number' }, `at [${check.index.join(', ')}]`) : null;
   const error = number(check.error);
   if (at) error.append(at);
-  return markedRow(check.agrees, first, quantity, [
+  return markedRow(check.agrees, isWorst ? first : { found: true }, quantity, [
     valuesCell(check, check.expected), valuesCell(check, check.observed),
     error, number(check.bound), number(check.fraction),
   ]);
