@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -18,6 +18,7 @@ from harness.pairs import Pair, pairs
 from harness.session import Session
 from harness.verdict import Cell
 from harness.words import layer_in_words, scenario_in_words, step_in_words
+from reference.axis import Value
 from reference.conventions import AXES
 from reports.results import SCHEMA_VERSION
 from suites.vocabulary import Scenario
@@ -48,7 +49,9 @@ def document(session: Session, started: datetime, complete: bool) -> Json:
         "implementations": [implementation(each, session) for each in session.implementations],
         "conventions": [convention(axis) for axis in AXES],
         "scenarios": [scenario(each) for each in session.scenarios],
-        "cells": [cell(each, session) for row in rows for each in row],
+        "cells": [
+            cell(each, session, measured[each.implementation]) for row in rows for each in row
+        ],
         "agreement": [agreement(compare(row, present)) for row, present in compared],
         "pairs": [pair(each) for each in pairs(compared, session.implementations)],
     }
@@ -141,7 +144,7 @@ def scenario(each: Scenario) -> Json:
     }
 
 
-def cell(each: Cell, session: Session) -> Json:
+def cell(each: Cell, session: Session, measured: Mapping[str, Value]) -> Json:
     """Return one verdict with everything that led to it."""
     name = each.scenario.name
     issue = issues().get((each.implementation, name))
@@ -153,7 +156,7 @@ def cell(each: Cell, session: Session) -> Json:
         "expected": each.expected or (each.verdict == "unavailable" and not session.demanded),
         "known": None if issue is None else {"link": issue.link, "note": issue.note},
         "reason": each.reason,
-        "answers": answers(each),
+        "answers": answers(each, measured),
         "explanations": [
             {
                 "axis": found.axis,
@@ -167,15 +170,20 @@ def cell(each: Cell, session: Session) -> Json:
     }
 
 
-def answers(each: Cell) -> list[Json]:
-    """Return what the scenario settles about the implementation: axes with their values."""
+def answers(each: Cell, measured: Mapping[str, Value]) -> list[Json]:
+    """Return what the scenario settles about the implementation: axes with their values.
+
+    `measured` are the values that explain where it differs from its declaration; a difference that
+    they do not explain settles nothing.
+    """
     if each.judgement is None or each.conventions is None:
         return []
-    values = {axis: each.conventions.values.get(axis) for axis in each.scenario.settles}
-    if not each.judgement.agrees:
-        values = {found.axis: found.would_agree for found in each.explanations[:1]}
-    read = each.judgement.read
-    return [{"axis": axis, "value": value} for axis, value in values.items() if axis in read]
+    explained = {found.axis for found in each.explanations} & set(measured)
+    if not each.judgement.agrees and not explained:
+        return []
+    values = {**each.conventions.values, **measured}
+    axes = dict.fromkeys((*each.scenario.settles, *explained))
+    return [{"axis": axis, "value": values[axis]} for axis in axes if axis in each.judgement.read]
 
 
 def step(found: StepJudgement) -> Json:

@@ -119,9 +119,7 @@ function knownNote(known) {
 
 function explanations(entries) {
   const change = (entry) =>
-    element('li', {}, entry.sentence, ' ',
-      element('span', { class: 'small muted' }, axisLink(entry.axis),
-        ` declared ${valueText(entry.declared)}, would agree with ${valueText(entry.would_agree)}`));
+    element('li', {}, entry.sentence, ' ', axisLink(entry.axis));
   const title = entries.length === 1 ? 'One change would explain it' : 'Any one of these changes would explain it';
   return element('div', { class: 'explanations' }, element('b', {}, title), element('ul', {}, entries.map(change)));
 }
