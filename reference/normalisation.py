@@ -63,11 +63,11 @@ def slope(by: Normaliser, form: Format) -> Bounded:
     return Bounded(value, error + form.roundoff * gamma.magnitude * inverse.magnitude)
 
 
-def centred(x: Array, by: Normaliser, factor: Bounded, roundings: float) -> Array:
+def centred(x: Array, by: Normaliser, factor: Bounded, growth: float) -> Array:
     """Return the error bound of (x − mean)·factor computed in either form."""
     deviation = np.abs(x - by.mean.value) * factor.bound
     shift = by.mean.bound * factor.magnitude
-    return deviation + shift + roundings * (np.abs(x) + by.mean.magnitude) * factor.magnitude
+    return deviation + shift + growth * (np.abs(x) + by.mean.magnitude) * factor.magnitude
 
 
 def normalised(x: Array, by: Normaliser, form: Format) -> Bounded:

@@ -45,6 +45,7 @@ class Oracle:
         self.conventions = conventions
         self.switches = Switches(layer, conventions)
         self.hidden = Hidden()
+        self.alternatives: list[dict[str, Bounded]] = []
         self.built = False
 
     def expect(self, step: Step, state: State) -> Expected:
@@ -53,7 +54,7 @@ class Oracle:
         Raises reference.chosen.Unspecified where the step needs a convention that is left open.
         """
         try:
-            self.alternatives: list[dict[str, Bounded]] = []
+            self.alternatives = []
             self.meaning.admit()
             seen, after = self.perform(step, dict(state))
         except Refusal:

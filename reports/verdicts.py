@@ -34,7 +34,9 @@ VERDICTS = {
     "undetermined": Appearance(
         "?", "doubt", "The rounding-error bound is too wide to tell the rivals apart."
     ),
-    "unstable": Appearance("≈", "doubt", "Repeating the same program gave different answers."),
+    "unstable": Appearance(
+        "≈", "doubt", "Repeating the same program gave different answers, not all of them right."
+    ),
     "adapter error": Appearance(
         "⚑", "doubt", "The suite's own adapter failed; it says nothing about the framework."
     ),

@@ -339,3 +339,19 @@ def test_what_no_single_convention_explains_has_no_explanation():
 def test_difference_is_explained_without_a_warning_where_nothing_new_is_taken_in():
     asked = scenario(replace(LAYER, decay=1.0), Call(X, Training.TRUE))
     assert verdict(WRONG, of=asked).verdict == "differs"
+
+
+def test_a_quantity_of_another_dtype_differs():
+    wide = {name: value.astype("float64") for name, value in RIGHT[1].observed.items()}
+    cell = verdict((RIGHT[0], Seen({**wide, "trainable_parameters": np.array(2)})))
+    assert cell.verdict == "differs"
+    assert "is float64 instead of float32" in cell.reason
+
+
+def test_a_rival_of_zero_that_is_not_refuted_is_undetermined():
+    layer = replace(LAYER, epsilon=2.0**-20, running_variance=tensor(2.0**20))
+    asked = scenario(layer, Call(X, Training.FALSE), settles=("epsilon-floor",))
+    floored = DECLARED.replace({"epsilon-floor": 1.001e-5})
+    cell = verdict(performed(argument_style, asked), of=asked, under=floored)
+    assert cell.judgement.agrees
+    assert cell.verdict == "undetermined"
