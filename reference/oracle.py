@@ -6,6 +6,7 @@ each step is judged alone, or the oracle's own, for a free-running trajectory wh
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -275,7 +276,10 @@ class Oracle:
     def updated_twice(
         self, axis: str, batches: list[Moments], execution: Execution, state: dict[str, Bounded]
     ) -> dict[str, Bounded]:
-        """Return the state after one execution updated the running statistics from two batches."""
+        """Return the state after one execution updated the running statistics from two batches.
+
+        Where the order is open, it is open for each statistic by itself.
+        """
         if not self.moves(execution):
             return state
         rule = str(self.conventions[axis])
@@ -285,7 +289,10 @@ class Oracle:
             for order in orders:
                 self.hidden = start.copy()
                 outcomes.append(self.in_order(order, batches, execution, state))
-            first, *self.alternatives = outcomes
+            first, *self.alternatives = (
+                {**mean, "running_variance": variance["running_variance"]}
+                for mean, variance in itertools.product(outcomes, repeat=2)
+            )
             return first
         return self.in_order(rule, batches, execution, state)
 
