@@ -63,7 +63,7 @@ class Party:
 
 @dataclass(frozen=True)
 class Separation:
-    """Why two parties differ: the axes whose change on the left makes it agree with the right."""
+    """Why two parties differ: the axes whose change on one side makes it agree with the other."""
 
     left: str
     right: str
@@ -263,10 +263,9 @@ def preference(scenario: Scenario, axes: tuple[str, ...]) -> tuple[int, int]:
 def changes(changing: Party, fixed: Party) -> tuple[str, ...] | None:
     """Return the fewest axes whose change makes one party's oracle agree with another's trace."""
     if would_match(changing, fixed, {}):
-        either = (
-            stated(changing, axis) == OPEN or stated(fixed, axis) == OPEN for axis in REGISTRY
+        return tuple(
+            axis for axis in REGISTRY if OPEN in (stated(changing, axis), stated(fixed, axis))
         )
-        return tuple(axis for axis, is_open in zip(REGISTRY, either, strict=True) if is_open)
     for axes_of_one_size in candidate_sets(changing, fixed):
         found = [
             axes

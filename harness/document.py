@@ -81,8 +81,8 @@ def banners(session: Session) -> list[str]:
     """Return what a reader must know before anything else."""
     lines = [f"{name} is unavailable. {why}" for name, why in session.unavailable.items()]
     for each in session.implementations:
-        if each.instead_of is not None and registered()[each.instead_of].obstacle():
-            obstacle = registered()[each.instead_of].obstacle()
+        principal = registered()[each.instead_of] if each.instead_of is not None else None
+        if principal is not None and (obstacle := principal.obstacle()):
             lines.append(f"{each.name} answers instead of {each.instead_of}. {obstacle}")
     return lines
 

@@ -92,8 +92,7 @@ def relate(pair: Pair, left: Party, right: Party, target: Implementation | None)
 def advised(axis: str, left: Party, right: Party, target: Implementation | None) -> str | None:
     """Return what to write on the right so that it does what the left does on one axis."""
     value = left.conventions.values[axis]
-    kernel = None if axis_named(axis).translated(value) else other_kernel(axis, left, right, target)
-    text = axis_named(axis).translated(value) or kernel
+    text = axis_named(axis).translated(value) or other_kernel(axis, left, right, target)
     if text is None:
         return None
     values = f"{left.name}: {shown(value)}; {right.name}: {shown(right.conventions.values[axis])}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from adapters.wire import decode_array
-from harness.environments import Unavailable, environment_python
+from harness.environments import environment_python
 from harness.implementations import THIS, Implementation
 from harness.judge import Refused, Seen, Trace
 from harness.workers import SECONDS_TO_ANSWER, Command, Worker, WorkerFailure, first_line, told
@@ -137,8 +137,6 @@ def command_of(implementation: Implementation, progress: Progress) -> Command:
     """Return how to start a worker; makes the isolated environment where one is needed."""
     if implementation.environment == THIS:
         return Command(Path(sys.executable), implementation.adapter, implementation.variables)
-    if obstacle := implementation.obstacle():
-        raise Unavailable(obstacle)
     python = environment_python(implementation.environment, implementation.python, progress)
     return Command(python, implementation.adapter, implementation.variables, isolated=True)
 

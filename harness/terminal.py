@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from harness.document import unexpected
 from harness.session import Session
 from harness.verdict import Cell
 from reports.verdicts import VERDICTS
@@ -71,9 +72,8 @@ class Display:
         for banner in results["banners"]:
             self.console.print(f"[bold yellow]![/] {banner}", highlight=False)
         self.console.print(table_of(results))
-        unexpected = [cell for cell in results["cells"] if not cell["expected"]]
         silent = ("unavailable", "did not run")
-        telling = [cell for cell in unexpected if cell["verdict"] not in silent]
+        telling = [cell for cell in unexpected(results) if cell["verdict"] not in silent]
         for cell in telling[:MOST_LINES]:
             self.console.print(line_of(cell), highlight=False)
         if len(telling) > MOST_LINES:

@@ -59,7 +59,7 @@ def verdict_on(
     """Return the verdict on an answer under the declared conventions."""
     cell = Cell(implementation, scenario, "", answer.reason, conventions=conventions)
     if answer.verdict is not None:
-        return replace(cell, verdict=answer.verdict, reason=answer.reason)
+        return replace(cell, verdict=answer.verdict)
     try:
         judgements = judgements_of(scenario, conventions, answer)
     except Unjudgeable as fault:

@@ -147,6 +147,15 @@ NORMALISATION = (
     ),
 )
 
+ORDERS_OF_TWO_UPDATES = (
+    "in call order",
+    "in reverse order",
+    "both from the value before",
+    "last call only",
+    "first call only",
+    "in no fixed order",
+)
+
 STATISTICS = (
     Axis(
         "running-variance-factor",
@@ -205,27 +214,13 @@ STATISTICS = (
     Axis(
         "shared-layer-updates",
         "timing",
-        (
-            "in call order",
-            "in reverse order",
-            "both from the value before",
-            "last call only",
-            "first call only",
-            "in no fixed order",
-        ),
+        ORDERS_OF_TWO_UPDATES,
         "What the running statistics become when one execution applies the layer twice.",
     ),
     Axis(
         "shared-layer-updates-in-a-functional-model",
         "timing",
-        (
-            "in call order",
-            "in reverse order",
-            "both from the value before",
-            "last call only",
-            "first call only",
-            "in no fixed order",
-        ),
+        ORDERS_OF_TWO_UPDATES,
         "The same where the two applications are composed into a model of layers.",
         translation="Apply the layer twice in a forward pass of your own.",
     ),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
-from reference.layer import LayerMeaning
+from reference.layer import STATISTICS, LayerMeaning
 from reference.moments import Moments, batch_moments, inverse_deviation, scaled, steepness
 from reference.normalisation import Flow, Normaliser, gradients, output
 from reference.program import Execution, Refusal, Switches
@@ -19,7 +19,6 @@ from reference.running import Hidden, Weights, blended, debiased, fresh
 from suites.vocabulary import Layer, Updates
 
 State = Mapping[str, Bounded]
-STATISTICS = ("running_mean", "running_variance")
 
 
 class Executor:

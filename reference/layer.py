@@ -13,6 +13,7 @@ from reference.rounding import Format, format_named
 from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Layer, Tensor
 
+STATISTICS = ("running_mean", "running_variance")
 INITIAL = {
     "gamma": "initial-gamma",
     "beta": "initial-beta",
@@ -112,7 +113,7 @@ class LayerMeaning:
         present = {"gamma": self.scale, "beta": self.center}
         names = [name for name, has in present.items() if has]
         if self.tracks:
-            names += ["running_mean", "running_variance"]
+            names += STATISTICS
         state = {name: self.initial(name) for name in names}
         if self.counts:
             state["updates_counted"] = exact(0)
@@ -133,5 +134,5 @@ class LayerMeaning:
         """Return the running statistics and the counter as a reset leaves them."""
         if not self.tracks:
             return {}
-        state = {name: self.default(name) for name in ("running_mean", "running_variance")}
+        state = {name: self.default(name) for name in STATISTICS}
         return {**state, "updates_counted": exact(0)} if self.counts else state
