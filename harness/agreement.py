@@ -261,7 +261,12 @@ def preference(scenario: Scenario, axes: tuple[str, ...]) -> tuple[int, int]:
 
 
 def changes(changing: Party, fixed: Party) -> tuple[str, ...] | None:
-    """Return the fewest axes whose change makes one party's oracle agree with another's trace."""
+    """Return the fewest axes whose change makes one party's oracle agree with another's trace.
+
+    None where there are none, or where the conventions of either do not explain its own trace.
+    """
+    if not (changing.explained and fixed.explained):
+        return None
     if would_match(changing, fixed, {}):
         return tuple(
             axis for axis in REGISTRY if OPEN in (stated(changing, axis), stated(fixed, axis))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.agreement import compare, parties
+from harness.agreement import changes, compare, parties
 from harness.implementations import Implementation
 from harness.pairs import pairs
 from harness.verdict import Cell
@@ -206,3 +206,14 @@ def test_pairs_are_the_same_in_both_directions():
         back = found[right, left]
         assert there.same == back.same
         assert there.not_comparable.keys() == back.not_comparable.keys()
+
+
+def test_a_party_that_its_own_conventions_do_not_explain_explains_nothing():
+    cells = row(RUNNING_VARIANCE, ["argument", "switch"])
+    argument, switch, _ = parties(cells, {})
+    unexplained = replace(argument, explained=False)
+    assert changes(argument, switch) == ("running-variance-factor",)
+    assert changes(unexplained, switch) is None
+    (told,) = next(iter(pairs([(cells, [unexplained, switch])], FAKES[:2]))).different
+    assert told.sentence.endswith("which no declared convention explains.")
+    assert not told.translatable
