@@ -14,10 +14,10 @@ TEST := $(VENV_PYTHON) -m pytest $(PYTEST_FLAGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test report lint format clean test-command
+.PHONY: help setup test proof report semantics lint format clean test-command
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with the project, its default frameworks and its tools.
 	@:
@@ -25,8 +25,14 @@ setup: $(STAMP) ## Make .venv with the project, its default frameworks and its t
 test: setup ## Run all tests (PYTEST_FLAGS="tests -x" runs those you name).
 	@$(TEST)
 
+proof: setup ## Print how far the reference and the suite are proven; fails where they are not.
+	@$(VENV_PYTHON) -m tests.proof
+
 report: setup ## Judge the default implementations and write build/report.
 	@$(VENV)/bin/bnconform run $(RUN_FLAGS)
+
+semantics: report ## Judge the default implementations and write docs/semantics.md.
+	@$(VENV_PYTHON) -m reports.semantics build/report/results.json docs
 
 lint: setup ## Check style, formatting and types.
 	@$(VENV)/bin/ruff check .

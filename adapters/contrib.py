@@ -102,6 +102,7 @@ class Program:
             self.x = tf.placeholder(layer["dtype"], shape)
             self.second = tf.placeholder(layer["dtype"], shape)
             self.dy = tf.placeholder(layer["dtype"], shape)
+            self.dx_weights = tf.placeholder(layer["dtype"], shape)
             self.is_training = tf.placeholder(tf.bool, [])
 
     def close(self):
@@ -154,7 +155,7 @@ class Program:
         reuse = True if self.initialized else None
         return batch_norm(x, scope="bn", reuse=reuse, **dict(self.arguments, **keywords))
 
-    def call(self, x, training, dy, mode, updates, repeat):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
         """Execute one application; its update operations are fetched in the same run."""
         training = self.said(training)
         if updates == "twice" and self.layer.get("updates_in_place", False):
@@ -170,6 +171,9 @@ class Program:
         if dy is not None:
             feed[self.dy] = dy
             fetches.update(self.gradients(application.output, (training, mode)))
+        if dx_weights is not None:
+            feed[self.dx_weights] = dx_weights
+            fetches["second_dx"] = self.second_gradient(fetches["dx"], (training, mode))
         for _ in range(repeat):
             seen = self.run(fetches, [] if updates == "forgotten" else application.updates, feed)
             if updates == "twice":
@@ -204,6 +208,19 @@ class Program:
 
         return self.once(("gradients", *key), make)
 
+    def second_gradient(self, dx, key):
+        """Return the gradient of ``sum(dx_weights * dx)``.
+
+        Where dx does not depend on x, as in inference, TensorFlow is asked for the zeros that this
+        gradient is.
+        """
+
+        def make():
+            weighted = tf.reduce_sum(self.dx_weights * dx)
+            return tf.gradients(weighted, self.x, unconnected_gradients="zero")[0]
+
+        return self.once(("second gradient", *key), make)
+
     def run(self, fetches, updates, feed):
         """Execute once: what is asked for, together with the update operations."""
         with framework_call():
@@ -237,7 +254,7 @@ class Program:
             for start in range(0, len(x), size):
                 batch = slice(start, start + size)
                 feed = {self.x: x[batch], self.dy: dy[batch]}
-                total += self.run(fetches, train, feed)["loss"] * len(x[batch])
+                total += float(self.run(fetches, train, feed)["loss"]) * len(x[batch])
         return {"loss": np.array(total / len(x))}
 
     def train_operation(self, training, learning_rate, updates):

@@ -9,7 +9,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # after the line above: TensorFlow reads its log level when it is imported
 import tensorflow as tf
 
-from adapters.answers import NotExpressible, framework_call, only, training_keyword
+from adapters.answers import (
+    VALUES_OF_TRAINING,
+    NotExpressible,
+    framework_call,
+    only,
+    training_keyword,
+)
 
 RENAMED = {
     "decay": "momentum",
@@ -96,34 +102,62 @@ class Program:
             if name in self.layer:
                 getattr(self.bn, own).assign(self.layer[name])
 
-    def call(self, x, training, dy, mode, updates, repeat):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
         """Call the model, or the bare layer while there is none; gradients come from a tape.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
         """
-        if mode != "python":
-            raise NotExpressible("Keras 3 documents `training` as a Python boolean, not a tensor.")
         if updates == "twice":
             raise NotExpressible("Keras 3 has no deferred update operations to run twice.")
+        keywords = self.mode_keyword(training, mode)
         for _ in range(repeat):
-            seen = self.execute(tf.constant(x), dy, training_keyword(training))
+            seen = self.execute(self.tensor(x), keywords, dy, dx_weights)
         return seen
 
-    def execute(self, x, dy, training):
-        """Call once and, where `dy` is given, ask the tape for the gradients of the sum."""
+    def mode_keyword(self, training, mode):
+        """Return the keyword for the mode: a Python value, or a tensor where it is fed as one."""
+        if mode == "is-true-test":
+            raise NotExpressible("Keras 3 has no placeholder that a model could test.")
+        if mode == "python":
+            return training_keyword(training)
+        if training in ("absent", "None"):
+            raise NotExpressible("A tensor for the mode must hold true or false.")
+        return {"training": tf.constant(bool(VALUES_OF_TRAINING[training]))}
+
+    def tensor(self, x):
+        """Return an array as a tensor of the layer's dtype, which NumPy may lack."""
+        return tf.cast(tf.constant(x), self.layer["dtype"])
+
+    def execute(self, x, training, dy, dx_weights):
+        """Call once and, where `dy` is given, ask the tape for the gradients of the sum.
+
+        The outer tape sees how these come about, for the gradient of dx. Where dx does not depend
+        on x, as in inference, TensorFlow is asked for the zeros that this gradient is.
+        """
         if dy is None:
             return {"output": self.forward(x, training).numpy()}
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            output = self.forward(x, training)
-            loss = keras.ops.sum(dy * output)
-        variables = {"dgamma": self.bn.gamma, "dbeta": self.bn.beta}
-        trainable = {id(variable) for variable in self.bn.trainable_variables}
-        sources = {name: own for name, own in variables.items() if id(own) in trainable}
-        with framework_call():
-            gradients = tape.gradient(loss, dict(sources, dx=x))
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                output = self.forward(x, training)
+                loss = keras.ops.sum(self.tensor(dy) * output)
+            with framework_call():
+                gradients = tape.gradient(loss, dict(self.learning(), dx=x))
+            if dx_weights is not None:
+                weighted = keras.ops.sum(self.tensor(dx_weights) * gradients["dx"])
+        if dx_weights is not None:
+            with framework_call():
+                zero = tf.UnconnectedGradients.ZERO
+                gradients["second_dx"] = outer.gradient(weighted, x, unconnected_gradients=zero)
         seen = {name: value.numpy() for name, value in gradients.items() if value is not None}
         return dict(seen, output=output.numpy())
+
+    def learning(self):
+        """Return those of gamma and beta that Keras counts as trainable, by their gradients."""
+        variables = {"dgamma": self.bn.gamma, "dbeta": self.bn.beta}
+        trainable = {id(variable) for variable in self.bn.trainable_variables}
+        return {name: own for name, own in variables.items() if id(own) in trainable}
 
     def forward(self, x, training):
         """Apply the model, or the bare layer while there is none."""
@@ -143,7 +177,7 @@ class Program:
                 siamese = keras.Model(inputs, [shared(each) for each in inputs])
                 outputs = siamese([first, second], **keywords)
             else:
-                outputs = [shared(tf.constant(x), **keywords) for x in (first, second)]
+                outputs = [shared(self.tensor(x), **keywords) for x in (first, second)]
         return {"output": outputs[0].numpy(), "second_output": outputs[1].numpy()}
 
     def input(self):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from adapters.answers import VALUES_OF_TRAINING, NotExpressible, framework_call, only
+from adapters.wire import Bfloat16
 
 MODULES = {
     2: torch.nn.BatchNorm1d,
@@ -54,6 +55,14 @@ def module_arguments(layer):
     return arguments
 
 
+def observed(tensor):
+    """Return a tensor as an array of its own; NumPy has no bfloat16 to give a tensor of that."""
+    tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:
+        return Bfloat16(tensor.float().numpy())
+    return tensor.numpy().copy()
+
+
 class Enclosing(torch.nn.Module):
     """A model whose `forward` applies the module."""
 
@@ -72,6 +81,7 @@ class Program:
     def __init__(self, layer):
         only(ARGUMENTS, layer, "torch.nn.BatchNorm")
         self.layer = layer
+        self.dtype = getattr(torch, layer["dtype"])
         self.canonical = layer.get("channel_axis", "last") == "last"
         with framework_call():
             self.bn = MODULES[layer["rank"]](layer["channels"], **module_arguments(layer))
@@ -93,51 +103,72 @@ class Program:
                     variable.copy_(torch.from_numpy(self.layer[name]))
 
     def tensor(self, x):
-        """Return canonical input as a tensor with the channels second."""
-        return torch.from_numpy(np.array(np.moveaxis(x, -1, 1) if self.canonical else x, order="C"))
+        """Return canonical input as a tensor of the layer's dtype with the channels second."""
+        array = np.array(np.moveaxis(x, -1, 1) if self.canonical else x, order="C")
+        return torch.from_numpy(array).to(self.dtype)
 
     def array(self, tensor):
         """Return a tensor of the input's shape as a canonical array."""
-        array = tensor.detach().numpy()
-        return np.moveaxis(array, 1, -1) if self.canonical else array
+        if self.canonical:
+            tensor = tensor.permute(0, *range(2, tensor.dim()), 1)
+        return observed(tensor)
 
     def forward(self, x):
         """Apply the model, or the bare layer while there is none."""
         with framework_call():
             return (self.model or self.bn)(x)
 
-    def call(self, x, training, dy, mode, updates, repeat):
-        """Execute the module; ask for gradients with `backward` on the weighted sum."""
-        if mode != "python":
-            raise NotExpressible("PyTorch has no tensor that says which mode a module is in.")
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
+        """Execute the module, and ask for the gradients of the weighted sum."""
         if updates == "twice":
             raise NotExpressible("PyTorch has no deferred update operations to run twice.")
-        self.switch(training)
+        self.switch(training, mode)
         for _ in range(repeat):
-            seen = self.execute(x, dy)
+            seen = self.execute(x, dy, dx_weights)
         return seen
 
-    def switch(self, training):
+    def switch(self, training, mode="python"):
         """Say the mode the way PyTorch has it said: `train(mode)` before the call."""
-        if training != "absent":
-            with framework_call():
-                (self.model or self.bn).train(VALUES_OF_TRAINING[training])
+        if mode == "is-true-test":
+            raise NotExpressible("PyTorch has no placeholder that a model could test.")
+        if training == "absent":
+            return
+        value = VALUES_OF_TRAINING[training]
+        with framework_call():
+            (self.model or self.bn).train(torch.tensor(value) if mode == "fed" else value)
 
-    def execute(self, x, dy):
+    def execute(self, x, dy, dx_weights):
         """Run forward once and, where `dy` is given, backward."""
         x = self.tensor(x).requires_grad_(dy is not None)
         output = self.forward(x)
         seen = {"output": self.array(output)}
-        if dy is None:
-            return seen
-        self.bn.zero_grad()
-        with framework_call():
-            output.backward(self.tensor(dy))
-        seen["dx"] = self.array(x.grad)
-        for name, parameter in (("dgamma", self.bn.weight), ("dbeta", self.bn.bias)):
-            if parameter is not None and parameter.grad is not None:
-                seen[name] = parameter.grad.numpy().copy()
+        if dy is not None:
+            seen.update(self.gradients(x, output, self.tensor(dy), dx_weights))
         return seen
+
+    def gradients(self, x, output, dy, dx_weights):
+        """Return the gradients of ``sum(dy * output)``; a frozen parameter has none."""
+        parameters = {"dgamma": self.bn.weight, "dbeta": self.bn.bias}
+        sources = {n: p for n, p in parameters.items() if p is not None and p.requires_grad}
+        second = dx_weights is not None
+        with framework_call():
+            dx, *found = torch.autograd.grad(
+                output, [x, *sources.values()], dy, create_graph=second, allow_unused=True
+            )
+        seen = {name: observed(each) for name, each in zip(sources, found) if each is not None}
+        if dx is not None:
+            seen["dx"] = self.array(dx)
+        if second:
+            seen["second_dx"] = self.array(self.second_gradient(x, dx, self.tensor(dx_weights)))
+        return seen
+
+    def second_gradient(self, x, dx, weights):
+        """Return the gradient of ``sum(weights * dx)``; zeros where dx does not depend on x."""
+        if not dx.requires_grad:
+            return torch.zeros_like(x)
+        with framework_call():
+            (second,) = torch.autograd.grad(dx, x, weights, allow_unused=True)
+        return torch.zeros_like(x) if second is None else second
 
     def call_twice(self, first, second, training, form):
         """Apply the one module to two inputs within one forward pass."""
@@ -184,7 +215,7 @@ class Program:
         with torch.no_grad():
             output = self.forward(self.tensor(x))
             loss = (output * self.tensor(dy)).sum() / len(x)
-        return {"loss": loss.numpy()}
+        return {"loss": observed(loss)}
 
     def predict(self, x, repeat):
         """Switch to evaluation mode and run the model without gradients."""
@@ -226,11 +257,7 @@ class Program:
             "gamma": self.bn.weight,
             "beta": self.bn.bias,
         }
-        seen = {
-            name: value.detach().numpy().copy()
-            for name, value in state.items()
-            if value is not None
-        }
+        seen = {name: observed(value) for name, value in state.items() if value is not None}
         trainable = [p for p in self.bn.parameters() if p.requires_grad]
         seen["trainable_parameters"] = np.int64(len(trainable))
         return seen

@@ -20,13 +20,12 @@ from harness.words import quantity_in_words
 from reference.axis import NOT_APPLICABLE, Value
 from reference.bounded import Bounded
 from reference.chosen import PAPER, Conventions, Unspecified
-from reference.conventions import REGISTRY
+from reference.conventions import OPEN_ORDER, REGISTRY
 from reference.oracle import Expected, Oracle
 from suites.vocabulary import Scenario
 
 PAPER_NAME = "paper"
 MOST_AXES_AT_ONCE = 4
-OPEN = "in no fixed order"
 REFUSED = Refused("Refusal", "under these conventions")
 Trajectory = list[Expected]
 
@@ -89,7 +88,7 @@ def trajectory(scenario: Scenario, conventions: Conventions) -> Trajectory:
     steps: Trajectory = []
     for step in scenario.steps:
         with np.errstate(all="ignore"):
-            expected = oracle.expect(step, state)
+            expected = oracle.expect(step, state).worked_out()
         steps.append(expected)
         if expected.refused:
             break
@@ -269,7 +268,7 @@ def changes(changing: Party, fixed: Party) -> tuple[str, ...] | None:
         return None
     if would_match(changing, fixed, {}):
         return tuple(
-            axis for axis in REGISTRY if OPEN in (stated(changing, axis), stated(fixed, axis))
+            axis for axis in REGISTRY if OPEN_ORDER in (stated(changing, axis), stated(fixed, axis))
         )
     for axes_of_one_size in candidate_sets(changing, fixed):
         found = [

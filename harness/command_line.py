@@ -19,8 +19,8 @@ import click
 
 from harness import listing
 from harness.complaint import Complaint
-from harness.document import document, unexpected
-from harness.implementations import default, known, named
+from harness.document import document, identified, surprises, unexpected
+from harness.implementations import Implementation, default, known, named
 from harness.session import Session
 from harness.terminal import Display
 from reports.page import write_page
@@ -100,6 +100,49 @@ def run(
     return status(results, session)
 
 
+@commands.command()
+@click.argument("implementation", metavar="IMPLEMENTATION|ADAPTER.py")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def identify(implementation: str, as_json: bool) -> int:
+    """Measure every convention of an implementation, and hold it against what is declared.
+
+    Nothing declared takes part in the measurement; an adapter's file, which declares nothing, will
+    do.
+    """
+    asked = one_to_identify(implementation)
+    session = Session([asked], SCENARIOS, demanded=True)
+    with Display(session, quiet=as_json) as display:
+        session.run(display.report)
+    if reason := session.unavailable.get(asked.name):
+        raise Complaint(reason)
+    answered = [cell for cell in session.cells.values() if cell.traces]
+    if not answered:
+        first = next(iter(session.cells.values()))
+        message = f"{asked.name} answered nothing, so nothing is known of it. {first.reason}"
+        raise Complaint(message)
+    if reason := session.unidentified.get(asked.name):
+        raise Complaint(reason)
+    found = identified(session.findings[asked.name])
+    if as_json:
+        header = session.headers[asked.name]
+        versions = {"versions": header["versions"], "python": header["python"]}
+        click.echo(json.dumps({**versions, **found}, allow_nan=False, indent=1, ensure_ascii=False))
+    else:
+        display.conventions(found)
+    return UNEXPECTED if any(surprises({"identified": [found]}).values()) else AS_EXPECTED
+
+
+def one_to_identify(name: str) -> Implementation:
+    """Return an implementation by its name, or by its adapter's file. Raises Complaint."""
+    path = Path(name)
+    if path.suffix != ".py":
+        return named([name])[0]
+    if not path.is_file():
+        message = f"There is no adapter {name}. Name a file that exists, or an implementation."
+        raise Complaint(message)
+    return Implementation(path.stem, f"the adapter {path.name}", adapter=str(path.resolve()))
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let the report be finished once it is begun; it takes seconds."""
@@ -117,8 +160,11 @@ def status(results: dict[str, Any], session: Session) -> int:
         return MISUSE
     for name in session.unjudged:
         click.echo(f"Nothing {name} answered could be judged, so nothing is known of it.", err=True)
-    learned = session.measured and not session.unjudged
-    return UNEXPECTED if unexpected(results) or not learned else AS_EXPECTED
+    for name, reason in session.unidentified.items():
+        click.echo(f"The conventions of {name} could not be measured. {reason}", err=True)
+    learned = session.measured and not session.unjudged and not session.unidentified
+    surprising = unexpected(results) or any(surprises(results).values())
+    return UNEXPECTED if surprising or not learned else AS_EXPECTED
 
 
 def selected(suites: Sequence[str], pattern: str) -> list[Scenario]:

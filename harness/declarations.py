@@ -36,7 +36,7 @@ CONTEXT: dict[str, tuple[Any, ...]] = {
     "fused": ("absent", "true", "false"),
     "updates_in_place": ("absent", "true", "false"),
     "zero_debias": ("absent", "true", "false"),
-    "dtype": ("float32", "float64"),
+    "dtype": ("float16", "bfloat16", "float32", "float64"),
     "layout": ("last", "default"),
     "execution": ("eager", "graph"),
     "device": ("cpu",),

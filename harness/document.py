@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from harness.agreement import Agreement, compare, measured_otherwise, parties
+from harness.finding_words import finding_in_words, unnamed_in_words
+from harness.findings import Findings, context_in_words
 from harness.implementations import Implementation, registered
 from harness.judge import Array, Check, StepJudgement
 from harness.known import issues
@@ -18,8 +20,8 @@ from harness.pairs import Pair, pairs
 from harness.session import Session
 from harness.verdict import Cell
 from harness.words import layer_in_words, scenario_in_words, step_in_words
-from reference.axis import Value
-from reference.conventions import AXES
+from reference.axis import Axis, Value
+from reference.conventions import GROUPS
 from reports.results import SCHEMA_VERSION
 from suites.vocabulary import Scenario
 
@@ -47,13 +49,14 @@ def document(session: Session, started: datetime, complete: bool) -> Json:
         "run_cells": session.measured,
         "banners": banners(session),
         "implementations": [implementation(each, session) for each in session.implementations],
-        "conventions": [convention(axis) for axis in AXES],
+        "conventions": [convention(axis, group) for group, axes in GROUPS.items() for axis in axes],
         "scenarios": [scenario(each) for each in session.scenarios],
         "cells": [
             cell(each, session, measured[each.implementation]) for row in rows for each in row
         ],
         "agreement": [agreement(compare(row, present)) for row, present in compared],
         "pairs": [pair(each) for each in pairs(compared, session.implementations)],
+        "identified": [identified(each) for each in session.findings.values()],
     }
 
 
@@ -118,10 +121,13 @@ def implementation(each: Implementation, session: Session) -> Json:
     }
 
 
-def convention(axis: Any) -> Json:
+def convention(axis: Axis, group: str) -> Json:
     """Return one axis of the registry."""
     return {
         "id": axis.id,
+        "group": group,
+        "question": axis.question,
+        "consequence": axis.consequence,
         "kind": axis.kind,
         "values": list(axis.values),
         "meaning": axis.meaning,
@@ -267,6 +273,59 @@ def pair(found: Pair) -> Json:
         "not_comparable": [
             {"scenario": name, "reason": reason} for name, reason in found.not_comparable.items()
         ],
+    }
+
+
+def identified(found: Findings) -> Json:
+    """Return the measured conventions of one implementation, and what has no name."""
+    surprises, mysteries = found.surprises, found.mysteries
+    return {
+        "implementation": found.implementation,
+        "conventions": [
+            {
+                "axis": each.axis,
+                "status": each.status,
+                "expected": each not in surprises,
+                "declared": each.declared,
+                "measured": list(each.values),
+                "sentence": finding_in_words(each),
+                "contexts": [context_in_words(context) for context in each.contexts],
+                "decided_by": list(each.decided_by),
+                "contradicted_by": list(each.contradicted_by),
+            }
+            for each in found.axes
+        ],
+        "unnamed": [
+            {
+                "scenario": each.question.scenario.name,
+                "step": each.question.step + 1,
+                "quantity": each.question.quantity,
+                "sentence": unnamed_in_words(each),
+                "context": context_in_words(context),
+                "expected": (context, each) not in mysteries,
+                "fraction": number(each.fit.fraction),
+                "closest": each.closest,
+                "instead": [{"axis": axis, "value": value} for axis, value in each.instead],
+            }
+            for context, each in found.unnamed
+        ],
+    }
+
+
+def surprises(results: Json) -> Json:
+    """Return, by kind, what identification found that nobody declared.
+
+    `conventions` measured otherwise than declared, and behaviours `unnamed`, each with its
+    implementation.
+    """
+    return {
+        kind: [
+            {"implementation": found["implementation"], **each}
+            for found in results.get("identified", [])
+            for each in found[kind]
+            if not each["expected"]
+        ]
+        for kind in ("conventions", "unnamed")
     }
 
 

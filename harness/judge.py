@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from reference.chosen import Conventions, Unspecified
 from reference.oracle import Expected, Oracle
 from suites.vocabulary import Scenario, Step
 
-OF_ANY_DTYPE = ("updates_counted", "trainable_parameters", "loss")
 STATE = ("gamma", "beta", "running_mean", "running_variance", "updates_counted")
 
 IMPOSSIBLE = (Unspecified, ZeroDivisionError)
@@ -121,7 +120,7 @@ def judge(scenario: Scenario, conventions: Conventions, trace: Trace) -> Judgeme
             steps.append(StepJudgement(step, (), None, expected.refused, performed=False))
             break
         seen = trace[index]
-        steps.append(judge_step(step, expected, seen, scenario.layer.dtype))
+        steps.append(judge_step(step, expected, seen))
         if seen.refusal is not None or expected.refused:
             break
         if any(check.note for check in steps[-1].checks):
@@ -138,27 +137,28 @@ def agrees(scenario: Scenario, conventions: Conventions, trace: Trace) -> bool:
         return False
 
 
-def judge_step(step: Step, expected: Expected, seen: Seen, dtype: str) -> StepJudgement:
-    """Compare everything expected and everything observed after one step.
-
-    `dtype` is the layer's, which every quantity must have but counts and the loss.
-    """
+def judge_step(step: Step, expected: Expected, seen: Seen) -> StepJudgement:
+    """Compare everything expected and everything observed after one step."""
     if seen.refusal is not None or expected.refused:
         return StepJudgement(step, (), seen.refusal, expected.refused)
     possible = (expected.quantities, *expected.others)
-    outcomes = [checks(outcome, seen, dtype) for outcome in possible]
+    outcomes = [checks(outcome, seen, expected.dtype) for outcome in possible]
     nearest = min(outcomes, key=lambda found: max((c.fraction for c in found), default=0.0))
     return StepJudgement(step, nearest, None, refusal_expected=False)
 
 
-def checks(quantities: Mapping[str, Bounded], seen: Seen, dtype: str) -> tuple[Check, ...]:
+def checks(
+    quantities: Mapping[str, Bounded], seen: Seen, dtype: Callable[[str], str | None]
+) -> tuple[Check, ...]:
     """Compare one admissible outcome with everything observed."""
     names = list(quantities) + [name for name in seen.observed if name not in quantities]
-    return tuple(check(n, quantities.get(n), seen.observed.get(n), dtype) for n in names)
+    return tuple(check(n, quantities.get(n), seen.observed.get(n), dtype(n)) for n in names)
 
 
-def check(quantity: str, expected: Bounded | None, observed: Array | None, dtype: str) -> Check:
-    """Compare one quantity with its bound, element by element."""
+def check(
+    quantity: str, expected: Bounded | None, observed: Array | None, dtype: str | None
+) -> Check:
+    """Compare one quantity with its bound, element by element; `dtype` None is any."""
     wanted = None if expected is None else expected.value
     if expected is None or observed is None:
         note = "should not exist" if expected is None else "is missing"
@@ -166,7 +166,7 @@ def check(quantity: str, expected: Bounded | None, observed: Array | None, dtype
     if observed.shape != expected.value.shape:
         note = f"has shape {observed.shape} instead of {expected.value.shape}"
         return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
-    if quantity not in OF_ANY_DTYPE and observed.dtype != dtype:
+    if dtype is not None and observed.dtype.name != dtype:
         note = f"is {observed.dtype} instead of {dtype}"
         return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
     if observed.size == 0:
@@ -205,12 +205,14 @@ def vague(expected: Bounded) -> bool:
 def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
     """Return the absolute error and the part of the bound it takes up, element by element.
 
-    NaN agrees with NaN and an infinity with itself; otherwise neither agrees with anything.
+    NaN agrees with NaN and an infinity with itself; otherwise neither agrees with anything. But
+    where the bound of a number is infinite, as where it may overflow, anything agrees.
     """
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(observed - expected.value)
         same = (observed == expected.value) | (np.isnan(observed) & np.isnan(expected.value))
         error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
         fraction = np.where(error == 0, 0.0, error / expected.bound)
-    wild = ~np.isfinite(error)
-    return error, np.where(wild, np.inf, np.where(np.isnan(fraction), np.inf, fraction))
+    fraction = np.where(~np.isfinite(error) | np.isnan(fraction), np.inf, fraction)
+    anything = np.isposinf(expected.bound) & np.isfinite(expected.value)
+    return error, np.where(anything, 0.0, fraction)

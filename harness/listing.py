@@ -56,13 +56,15 @@ def implementations() -> Entries:
 
 
 def conventions() -> Entries:
-    """Return every axis: name, kind, values, meaning, what the paper says, translation."""
+    """Return every axis: name, kind, values, texts, what the paper says, translation."""
     return [
         {
             "name": axis.id,
             "kind": axis.kind,
             "values": list(axis.values),
+            "question": axis.question,
             "meaning": axis.meaning,
+            "consequence": axis.consequence,
             "paper": axis.paper,
             "translation": axis.translation,
         }
@@ -85,7 +87,7 @@ def as_json(entries: Entries) -> str:
 def as_text(entries: Entries) -> str:
     """Return entries as lines: the name, then what it is about."""
     width = max(len(entry["name"]) for entry in entries)
-    about = ("question", "title", "meaning")
+    about = ("question", "title")
     return "\n".join(
         f"{entry['name']:<{width}}  {next(entry[key] for key in about if key in entry)}"
         for entry in entries
@@ -161,7 +163,7 @@ def explain_axis(axis: Axis) -> str:
     return "\n\n".join(
         [
             f"Convention {axis.id} ({axis.kind})",
-            paragraph(axis.meaning),
+            paragraph(f"{axis.question} {axis.meaning} {axis.consequence}"),
             block("Values", [shown(value) for value in axis.values]),
             paper,
             paragraph(f"To translate: {translation}"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.environments import Unavailable
+from harness.findings import Findings, findings
 from harness.implementations import Implementation
 from harness.respondent import Respondent
 from harness.verdict import Cell, verdict_on
@@ -24,6 +25,8 @@ class Session:
     """What a run has found so far.
 
     `cells` are by implementation and scenario name; `headers` are the workers' introductions;
+    `findings` the conventions measured of each implementation that was asked everything, and
+    `unidentified` says why there are none;
     `unavailable` says why an implementation has no environment, which is unexpected only where
     the user named it (`demanded`).
     """
@@ -33,6 +36,8 @@ class Session:
     demanded: bool = False
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     headers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    findings: dict[str, Findings] = field(default_factory=dict)
+    unidentified: dict[str, str] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     respondents: list[Respondent] = field(default_factory=list)
@@ -67,8 +72,24 @@ class Session:
                     self.cells[implementation.name, scenario.name] = cell
                     report(implementation.name, cell)
                 self.headers[implementation.name] = respondent.header
+            if not self.stopping.is_set():
+                self.identify(implementation)
         except Unavailable as reason:
             self.unavailable[implementation.name] = str(reason)
+
+    def identify(self, implementation: Implementation) -> None:
+        """Measure the conventions of an implementation from all it answered."""
+        evidence = [
+            (cell.scenario, trace)
+            for (name, _), cell in list(self.cells.items())
+            if name == implementation.name
+            for trace in cell.traces
+        ]
+        try:
+            self.findings[implementation.name] = findings(implementation, evidence)
+        except Exception as error:  # noqa: BLE001 - a bug of ours costs no verdict
+            reason = f"The suite itself failed: {type(error).__name__}: {first_line(error)}."
+            self.unidentified[implementation.name] = reason
 
     def fill(self) -> None:
         """Give every cell that was not measured the verdict that says so."""

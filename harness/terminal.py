@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from harness.document import unexpected
+from harness.document import surprises, unexpected
+from harness.finding_words import few
 from harness.session import Session
 from harness.verdict import Cell
+from reference.conventions import REGISTRY
 from reports.verdicts import VERDICTS
 
 COLOURS = {"good": "green", "bad": "red", "doubt": "yellow", "none": "dim"}
@@ -78,13 +80,24 @@ class Display:
             self.console.print(line_of(cell), highlight=False)
         if len(telling) > MOST_LINES:
             self.console.print(f"… and {len(telling) - MOST_LINES} more; see the report.")
+        for line in lines_of_surprises(surprises(results))[:MOST_LINES]:
+            self.console.print(line, highlight=False)
         judged = sum(bool(cell["steps"]) for cell in results["cells"])
         words = f"{results['run_cells']} of {results['expected_cells']} cells ran, {judged} judged"
-        surprises = "1 verdict is" if len(telling) == 1 else f"{len(telling)} verdicts are"
-        self.console.print(f"{words}; {surprises} unexpected.", highlight=False)
+        counted = "1 verdict is" if len(telling) == 1 else f"{len(telling)} verdicts are"
+        self.console.print(f"{words}; {counted} unexpected.", highlight=False)
         if not results["complete"]:
             self.console.print("[bold red]The run is incomplete.[/]")
         self.console.print(f"Report: {output / 'index.html'}", highlight=False)
+
+    def conventions(self, found: dict[str, Any]) -> None:
+        """Print declared against measured, then what is otherwise and what has no name."""
+        self.console.print(f"[bold]Conventions of {found['implementation']}[/]", highlight=False)
+        for line in lines_of_findings(found):
+            self.console.print(line, highlight=False)
+        for line in lines_of_surprises(surprises({"identified": [found]})):
+            self.console.print(line, highlight=False)
+        self.console.print(summary_of_findings(found), highlight=False)
 
 
 def table_of(results: dict[str, Any]) -> Table:
@@ -118,5 +131,59 @@ def counts(results: dict[str, Any], suite: str, name: str) -> str:
 def line_of(cell: dict[str, Any]) -> str:
     """Return an unexpected verdict in words."""
     sentences = [cell["reason"], *(each["sentence"] for each in cell["explanations"])]
-    text = " ".join(sentences).replace("[", "\\[")
+    text = escape(" ".join(sentences))
     return f"[bold]{cell['implementation']} · {cell['scenario']}: {cell['verdict']}.[/] {text}"
+
+
+def lines_of_surprises(found: dict[str, Any]) -> list[str]:
+    """Return in words what identification found that nobody declared."""
+    return [
+        f"[bold]{each['implementation']} · {each['axis']}:[/] {escape(text_of(each))}."
+        for each in found["conventions"]
+    ] + [
+        f"[bold]{each['implementation']} · {each['scenario']}:[/] {escape(each['sentence'])}"
+        for each in found["unnamed"]
+    ]
+
+
+def text_of(each: dict[str, Any]) -> str:
+    """Return one finding: what was measured, how that compares, where, and what settled it."""
+    by = f"; by {few(each['decided_by'])}" if each["decided_by"] else ""
+    return f"{each['sentence']} ({few(each['contexts'], '; ')}{by})"
+
+
+def escape(text: str) -> str:
+    """Return text in which nothing is markup."""
+    return text.replace("[", "\\[")
+
+
+def lines_of_findings(found: dict[str, Any]) -> list[str]:
+    """Return a line for each convention and group of contexts in which something asked about it."""
+    return [
+        line_of_finding(each) for each in found["conventions"] if each["status"] != "not reached"
+    ]
+
+
+def line_of_finding(each: dict[str, Any]) -> str:
+    """Return one finding in words."""
+    colour = {"as declared": "green", "otherwise": "red"}.get(each["status"], "yellow")
+    return f"[{colour}]{each['axis']}[/]: {escape(text_of(each))}"
+
+
+def summary_of_findings(found: dict[str, Any]) -> str:
+    """Return how many conventions were measured and how many were not, in two sentences."""
+    by_status: dict[str, set[str]] = {}
+    for each in found["conventions"]:
+        by_status.setdefault(each["status"], set()).add(each["axis"])
+    measured = set().union(
+        *(by_status.get(status, set()) for status in ("as declared", "otherwise", "undeclared"))
+    )
+    reached = measured | by_status.get("not told apart", set())
+    never = [axis for axis in REGISTRY if axis not in reached]
+    text = f"{len(measured)} of {len(REGISTRY)} conventions are measured in some context, "
+    text += f"{len(reached - measured)} are asked about but not told apart anywhere, "
+    text += f"{len(never)} are never reached"
+    text += f" ({', '.join(never)})." if never else "."
+    otherwise = len(by_status.get("otherwise", ()))
+    unnamed = len(found["unnamed"])
+    return f"{text} {otherwise} are otherwise than declared; {unnamed} observations have no name."

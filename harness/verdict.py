@@ -45,6 +45,7 @@ class Cell:
     explanations: tuple[Explanation, ...] = ()
     trace: Trace = ()
     conventions: Conventions | None = None
+    traces: tuple[Trace, ...] = ()
 
     @property
     def expected(self) -> bool:
@@ -57,7 +58,14 @@ def verdict_on(
     implementation: str, scenario: Scenario, conventions: Conventions, answer: Answer
 ) -> Cell:
     """Return the verdict on an answer under the declared conventions."""
-    cell = Cell(implementation, scenario, "", answer.reason, conventions=conventions)
+    cell = Cell(
+        implementation,
+        scenario,
+        "",
+        answer.reason,
+        conventions=conventions,
+        traces=answer.traces,
+    )
     if answer.verdict is not None:
         return replace(cell, verdict=answer.verdict)
     try:

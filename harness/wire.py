@@ -1,4 +1,7 @@
-"""Scenarios as JSON: the one form workers, results and reports share."""
+"""Scenarios as JSON: the one form workers, results and reports share.
+
+Importing this module teaches NumPy bfloat16, for the process that judges; see adapters/wire.py.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import fields
 from enum import Enum
 from typing import Any
 
+import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
 import numpy as np
 
 from adapters.wire import SCHEMA, decode_array, encode_array

@@ -12,6 +12,7 @@ QUANTITIES = {
     "second_output": "output of the second application",
     "loss": "loss",
     "dx": "gradient to the input",
+    "second_dx": "second-order gradient to the input",
     "dgamma": "gradient to gamma",
     "dbeta": "gradient to beta",
     "gamma": "gamma",
@@ -95,6 +96,7 @@ def call_in_words(step: say.Call) -> str:
         mode = f"a tensor holding {step.training.value} that the model tests with ‘is True’"
     times = f" {step.repeat} times" if step.repeat > 1 else ""
     gradients = ", asking for gradients" if step.dy is not None else ""
+    gradients += " of first and second order" if step.dx_weights is not None else ""
     shape = shape_in_words(step.x)
     return f"call on {shape} values{times}, {mode}{gradients}{UPDATES[step.updates]}"
 

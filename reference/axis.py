@@ -21,9 +21,11 @@ class Axis:
         id: stable name, used in declarations, results and on the page.
         kind: `choice`, `timing` and `refusal` admit only `values`; `number` admits any number, of
             which `values` are those seen in use (they are the rivals an explanation tries);
-            `error model` changes only the error bound.
+            `error model` changes only the error bound, from value to value a wider one.
         values: the admissible, or for numbers the known, values.
-        meaning: what the choice means for a user, one sentence.
+        question: what the axis asks, for a reader who knows BatchNorm and not this project.
+        meaning: what the choice is, one sentence.
+        consequence: what a user sees where two implementations differ in it, one sentence.
         paper: what Ioffe & Szegedy (2015) say; None where the paper is silent.
         translation: what to write so that two implementations which differ here behave alike,
             or None where no argument can bring them together.
@@ -33,7 +35,9 @@ class Axis:
     id: str
     kind: Kind
     values: tuple[Value, ...]
+    question: str
     meaning: str
+    consequence: str
     paper: Value | None = None
     translation: str | None = None
     translation_from: Mapping[Value, str | None] = field(default_factory=dict)

@@ -8,44 +8,60 @@ from __future__ import annotations
 
 from reference.axis import Axis, Kind, Value
 
-__all__ = ["AXES", "REGISTRY", "Axis", "Kind", "Value", "axis_named"]
+__all__ = ["AXES", "GROUPS", "OPEN_ORDER", "REGISTRY", "Axis", "Kind", "Value", "axis_named"]
 
 ARGUMENTS = (
     Axis(
         "momentum-sense",
         "choice",
         ("weighs the old running value", "weighs the new batch value"),
-        "Whether the argument called momentum (or decay) is the weight kept on the old running "
-        "value or the weight given to the new batch.",
+        question="Does momentum weigh the old running value or the new batch?",
+        meaning="Whether the argument called momentum (or decay) is the weight kept on the "
+        "old running value or the weight given to the new batch.",
+        consequence="Copied unchanged from Keras to PyTorch, 0.99 makes the running statistics "
+        "follow almost only the last batch.",
         translation="Write 1 − momentum.",
     ),
     Axis(
         "momentum-none",
         "choice",
         ("cumulative average", "refused"),
-        "Whether momentum=None asks for the plain average of all batches so far.",
-        translation="Write a number for momentum; a cumulative average has no other spelling.",
+        question="Does momentum=None average all batches equally?",
+        meaning="Whether momentum=None asks for the plain average of all batches so far.",
+        consequence="Where None is refused, no single number gives every batch the same weight, "
+        "because that weight shrinks with each batch.",
         translation_from={"cumulative average": None},
+        translation="Write a number for momentum; a cumulative average has no other spelling.",
     ),
     Axis(
         "default-decay",
         "number",
         (0.9, 0.99, 0.999),
-        "The weight kept on the old running value when the user writes no momentum.",
+        question="How fast do the running statistics follow by default?",
+        meaning="The weight kept on the old running value when the user writes no momentum.",
+        consequence="After one hundred batches a default of 0.9 has all but forgotten the "
+        "initial statistics, 0.99 still holds 37 % of them and 0.999 holds 90 %.",
         translation="Write the momentum out.",
     ),
     Axis(
         "default-epsilon",
         "number",
         (1e-5, 1e-3),
-        "The epsilon used when the user writes none.",
+        question="How large is epsilon when nobody writes it?",
+        meaning="The epsilon used when the user writes none.",
+        consequence="A channel whose variance is near 10⁻³ comes out about 1.4 times smaller "
+        "under 10⁻³ than under 10⁻⁵.",
         translation="Write epsilon out.",
     ),
     Axis(
         "default-gamma",
         "choice",
-        ("learned", "absent"),
-        "Whether the layer scales its output by a learned gamma when the user does not say.",
+        ("learned", "absent", "fixed at one"),
+        question="Does the layer learn a scale when nobody asks?",
+        meaning="Whether the layer scales its output by a learned gamma when the user does "
+        "not say, has none, or has one that is held at 1.",
+        consequence="Where gamma is absent a checkpoint holds none to copy, and where it is "
+        "fixed at one a gamma the user sets is silently replaced by 1.",
         paper="learned",
         translation="Say in both whether the layer has a gamma.",
     ),
@@ -53,35 +69,50 @@ ARGUMENTS = (
         "default-channel-axis",
         "choice",
         ("last", "second"),
-        "Which axis of the input holds the channels when the user does not say.",
+        question="Which axis holds the channels when nobody says?",
+        meaning="Which axis of the input holds the channels when the user does not say.",
+        consequence="An image batch in the other layout is normalised per row or per column "
+        "instead of per channel, without an error where the sizes fit.",
         translation="Move the channel axis of the input, or name it where an argument does that.",
     ),
     Axis(
         "initial-running-mean",
         "number",
         (0.0, 1.0),
-        "The running mean before the first update.",
+        question="What is the running mean before any training?",
+        meaning="The running mean before the first update.",
+        consequence="It decides what an untrained layer subtracts in inference, and fades from "
+        "the average only as fast as the momentum lets it.",
         translation="Set the initial value.",
     ),
     Axis(
         "initial-running-variance",
         "number",
         (1.0, 0.0),
-        "The running variance before the first update.",
+        question="What is the running variance before any training?",
+        meaning="The running variance before the first update.",
+        consequence="A start of 0 makes inference before training divide by √ε alone, which "
+        "multiplies the input by 316 at ε = 10⁻⁵.",
         translation="Set the initial value.",
     ),
     Axis(
         "initial-gamma",
         "number",
         (1.0, 0.0),
-        "Gamma before the first training step.",
+        question="What is gamma before the first training step?",
+        meaning="Gamma before the first training step.",
+        consequence="A start of 0 makes the layer put out beta alone, whatever its input, until "
+        "gamma has moved.",
         translation="Set the initial value.",
     ),
     Axis(
         "initial-beta",
         "number",
         (0.0, 1.0),
-        "Beta before the first training step.",
+        question="What is beta before the first training step?",
+        meaning="Beta before the first training step.",
+        consequence="It shifts every output of the untrained layer, and so what a ReLU after it "
+        "lets through.",
         translation="Set the initial value.",
     ),
 )
@@ -91,35 +122,51 @@ NORMALISATION = (
         "training-output-statistics",
         "choice",
         ("batch", "running before the update", "running after the update"),
-        "Which statistics normalise the output in training.",
+        question="Whose mean and variance normalise a training batch?",
+        meaning="Which statistics normalise the output in training.",
+        consequence="With running statistics the training output of a batch depends on the "
+        "batches before it and, early on, on the initial values.",
         paper="batch",
     ),
     Axis(
         "training-output-variance",
         "choice",
         ("population", "sample"),
-        "Whether the training output divides by the population or the sample variance.",
+        question="Does training divide the variance by n or n − 1?",
+        meaning="Whether the training output divides by the population or the sample variance.",
+        consequence="With four values per channel the outputs differ by 15 % where epsilon is "
+        "small, with a thousand by 0.05 %.",
         paper="population",
     ),
     Axis(
         "inference-output-statistics",
         "choice",
         ("running", "batch"),
-        "Which statistics normalise the output in inference.",
+        question="Whose mean and variance normalise in inference?",
+        meaning="Which statistics normalise the output in inference.",
+        consequence="With batch statistics the prediction for one sample changes with the other "
+        "samples in its batch.",
         paper="running",
     ),
     Axis(
         "epsilon-placement",
         "choice",
         ("inside the root", "outside the root"),
-        "Whether epsilon is added to the variance or to the standard deviation.",
+        question="Is epsilon added to the variance or to the standard deviation?",
+        meaning="Whether epsilon is added to the variance or to the standard deviation.",
+        consequence="Where the variance is zero, ε = 10⁻⁵ divides by 0.003 inside the root and "
+        "by 0.00001 outside it.",
         paper="inside the root",
     ),
     Axis(
         "epsilon-floor",
         "number",
         (0.0, 1.001e-5),
-        "The least epsilon the implementation uses, whatever smaller value the user writes.",
+        question="Is a very small epsilon used as written?",
+        meaning="The least epsilon the implementation uses, whatever smaller value the user "
+        "writes.",
+        consequence="Below the floor a smaller epsilon changes nothing here and something "
+        "elsewhere, seen in channels of hardly any variance.",
         paper=0.0,
         translation="Write an epsilon no smaller than the floor, the same in both.",
     ),
@@ -127,72 +174,224 @@ NORMALISATION = (
         "training-gradient",
         "choice",
         ("through the batch statistics", "statistics held constant"),
-        "Whether the gradient in training flows through the batch mean and variance.",
+        question="Does the training gradient flow through the batch statistics?",
+        meaning="Whether the gradient in training flows through the batch mean and variance.",
+        consequence="With the statistics held constant a gradient step can change the mean and "
+        "variance that the forward pass then removes again, so the same loss trains "
+        "differently.",
         paper="through the batch statistics",
+    ),
+    Axis(
+        "inference-gradient",
+        "choice",
+        ("statistics held constant", "through the batch statistics", "refused"),
+        question="What is the gradient where running statistics normalise?",
+        meaning="Whether the gradient in inference treats the running statistics as "
+        "constants, flows as if they came from the batch, or is refused.",
+        consequence="Fine-tuning with frozen statistics, saliency maps and adversarial examples "
+        "get another gradient, or an error, from the same outputs.",
+        paper="statistics held constant",
+    ),
+    Axis(
+        "second-order-gradient",
+        "choice",
+        ("complete", "without the mean inside the variance"),
+        question="Is the gradient of a gradient right?",
+        meaning="Whether differentiating the gradient to the input once more follows the mean "
+        "inside the variance too, or holds it constant, which the first gradient does not show.",
+        consequence="A penalty on gradients, as in WGAN-GP, or a Hessian comes out wrong where it "
+        "is held constant, while every ordinary gradient check passes.",
+        paper="complete",
     ),
     Axis(
         "float64-layer",
         "refusal",
         ("computed", "refused"),
-        "Whether the layer can be made for float64 at all.",
+        question="Can the layer be made for float64?",
+        meaning="Whether the layer can be made for float64 at all.",
+        consequence="Where it cannot, a float64 model needs a cast around each of these layers, "
+        "and a gradient check by small differences is limited to float32.",
         paper="computed",
     ),
     Axis(
         "variance-algorithm",
         "error model",
-        ("two-pass", "one-pass", "Welford"),
-        "Whether the variance is the mean squared deviation, E[x²] − E[x]² (which loses digits), "
-        "or is updated value by value.",
+        ("two-pass", "Welford", "one-pass clamped at zero", "one-pass"),
+        question="How is the variance computed?",
+        meaning="Whether the variance is the mean squared deviation, or E[x²] − E[x]² cut "
+        "off at zero or not, or is updated value by value.",
+        consequence="For values around 1000 with a deviation of 0.1 the one-pass form in float32 "
+        "loses every digit, and without the cut-off a negative result makes the "
+        "output NaN.",
         paper="two-pass",
     ),
 )
 
+LOW_PRECISION = (
+    Axis(
+        "low-precision-layer",
+        "refusal",
+        ("computed", "refused"),
+        question="Can the layer be made for float16 or bfloat16?",
+        meaning="Whether the layer can be made for float16 or bfloat16 at all.",
+        consequence="Where it cannot, a half-precision model must keep this layer in float32 and "
+        "cast around it.",
+        translation="Make the layer for float32 and cast its input and output.",
+    ),
+    Axis(
+        "low-precision-arithmetic",
+        "error model",
+        ("float32", "the layer's dtype"),
+        question="In which dtype does a half-precision layer compute?",
+        meaning="In which dtype a float16 or bfloat16 layer computes.",
+        consequence="Computed in bfloat16 the outputs are off by a per cent or more, computed in "
+        "float32 by no more than the last rounding, 0.2 %.",
+        translation="Make the layer for float32 and cast its input and output.",
+    ),
+    Axis(
+        "low-precision-batch-moments",
+        "error model",
+        ("float32", "the layer's dtype"),
+        question="Are the batch statistics of a half-precision layer rounded?",
+        meaning="To which dtype a float16 or bfloat16 layer rounds the mean and variance of "
+        "a batch.",
+        consequence="Rounded to float16, a batch variance beyond 65504 overflows, and the "
+        "training output can collapse to beta alone.",
+        translation="Make the layer for float32 and cast its input and output.",
+    ),
+    Axis(
+        "low-precision-statistics",
+        "choice",
+        ("the layer's dtype", "float32"),
+        question="In which dtype are half-precision running statistics kept?",
+        meaning="In which dtype a float16 or bfloat16 layer keeps its running statistics.",
+        consequence="Kept in bfloat16 with a decay of 0.999 they soon stop following, because a "
+        "thousandth of the difference is rounded away.",
+        translation="Make the layer for float32 and cast its input and output.",
+    ),
+    Axis(
+        "low-precision-parameters",
+        "choice",
+        ("the layer's dtype", "float32"),
+        question="In which dtype are half-precision gamma and beta kept?",
+        meaning="In which dtype a float16 or bfloat16 layer keeps gamma and beta.",
+        consequence="Kept in the layer's dtype a small gradient step is rounded away, and a "
+        "checkpoint loads into the other kind only after a cast.",
+        translation="Make the layer for float32 and cast its input and output.",
+    ),
+)
+
+OPEN_ORDER = "in no fixed order"
+"""Admits what fixed orders do; measured only where none of them explains every repetition."""
 ORDERS_OF_TWO_UPDATES = (
     "in call order",
     "in reverse order",
     "both from the value before",
     "last call only",
     "first call only",
-    "in no fixed order",
+    OPEN_ORDER,
 )
+
+DEBIASING = ("none", "zero-debias", "warm-up by number of updates")
 
 STATISTICS = (
     Axis(
         "running-variance-factor",
         "choice",
-        ("1", "n/(n-1)"),
-        "Whether the running variance is fed the population or the sample variance of the batch.",
+        ("1", "n/(n-1)", "n/(n-1-epsilon)"),
+        question="Is the running variance fed the population or the sample variance?",
+        meaning="Whether the running variance is fed the population variance of the batch, "
+        "the sample variance, or one with epsilon in its divisor too.",
+        consequence="Trained on batches of two values per channel, one layer keeps twice the "
+        "variance of the other, and on large images nobody sees a difference.",
         paper="n/(n-1)",
     ),
     Axis(
         "one-value-per-channel",
         "refusal",
         ("refused", "fed as it is"),
-        "Whether training on one value per channel is refused, or goes on with a variance of zero, "
-        "which then feeds the running variance without any factor.",
+        question="May a training batch hold one value per channel?",
+        meaning="Whether training on one value per channel is refused, or goes on with a "
+        "variance of zero, which then feeds the running variance without any factor.",
+        consequence="A last batch of one sample ends the training with an error here, and there "
+        "puts out beta alone and pulls the running variance towards zero.",
     ),
     Axis(
-        "debiasing",
+        "empty-batch",
+        "refusal",
+        ("refused", "statistics stay", "statistics become NaN"),
+        question="What does training on a batch without samples do?",
+        meaning="Whether training on a batch without samples is refused, ignored, or ruins "
+        "the running statistics.",
+        consequence="One empty batch, as a detector without a detection makes it, turns every "
+        "later prediction into NaN, or passes unnoticed.",
+        translation="Skip the layer, or the whole step, where the batch is empty.",
+    ),
+    Axis(
+        "non-finite-input",
         "choice",
-        ("none", "zero-debias"),
-        "Whether running statistics are corrected for their initial value without being asked.",
+        ("reaches the running statistics", "kept out"),
+        question="Does one NaN ruin the running statistics?",
+        meaning="Whether a NaN in a training batch ruins the running statistics of its channel.",
+        consequence="Where it does, one bad sample leaves that channel NaN in inference for "
+        "good, though training on later batches looks healthy.",
+        translation="Keep batches that are not finite away from the layer.",
+    ),
+    Axis(
+        "running-mean-debiasing",
+        "choice",
+        DEBIASING,
+        question="Is the running mean corrected for where it started?",
+        meaning="Whether the running mean is corrected for its initial value without being asked.",
+        consequence="After one batch with a decay of 0.99 a plain average still holds 99 % of "
+        "its start, a debiased one none of it, and one that warms up a tenth.",
+        paper="none",
+    ),
+    Axis(
+        "running-variance-debiasing",
+        "choice",
+        DEBIASING,
+        question="Is the running variance corrected for where it started?",
+        meaning="Whether the running variance is corrected for its initial value without "
+        "being asked.",
+        consequence="A model trained for few steps is normalised in inference by a variance near "
+        "the initial 1, or by that of its data.",
         paper="none",
     ),
     Axis(
         "zero-debias-argument",
         "choice",
         ("mean only", "mean and variance", "neither"),
-        "Which running statistics the argument that asks for zero-debiasing corrects.",
+        question="Which statistics does asking for zero-debiasing correct?",
+        meaning="Which running statistics the argument that asks for zero-debiasing corrects.",
+        consequence="Where it corrects the mean only, early inference subtracts the mean of the "
+        "data but still divides by a variance near the initial one.",
         translation="Leave the argument out.",
     ),
     Axis(
         "update-timing",
         "timing",
-        ("within the call", "when the update operations are run"),
-        "Whether executing the layer in training is enough to move the running statistics.",
+        (
+            "within the call",
+            "when the update operations are run",
+            "when the returned state is adopted",
+            "in the backward pass",
+        ),
+        question="When do the running statistics move?",
+        meaning="Whether a training execution moves the running statistics by itself, or "
+        "only its deferred operations, the state it returns, or its backward pass "
+        "does.",
+        consequence="A loop that leaves out that last step trains without an error and then "
+        "predicts with the initial mean and variance.",
         translation_from={
             "when the update operations are run": "Nothing is left to run: the call updates. "
-            "Keep the whole old running value (decay 1) where it must not move."
+            "Keep the whole old running value (decay 1) "
+            "where it must not move.",
+            "when the returned state is adopted": "Nothing is left to adopt: restore the "
+            "statistics you had where an execution must "
+            "not count.",
+            "in the backward pass": "Restore the statistics you had after forward "
+            "passes that compute no gradients.",
         },
         translation="Run the deferred update operations with every execution in training.",
     ),
@@ -200,42 +399,61 @@ STATISTICS = (
         "updates-in-place-argument",
         "timing",
         ("updates within the call", "ignored"),
-        "Whether asking for updates in place (updates_collections=None) makes executing the "
-        "layer in training enough.",
+        question="Does asking for updates in place make the call update?",
+        meaning="Whether asking for updates in place (updates_collections=None) makes "
+        "executing the layer in training enough.",
+        consequence="Where the argument is ignored, the statistics stay at their initial values "
+        "unless the update operations are run as well.",
         translation="Leave the argument out and run the update operations.",
     ),
     Axis(
         "inference-updates",
         "choice",
         ("never", "always"),
-        "Whether executing the layer in inference moves the running statistics.",
+        question="Do running statistics move in inference?",
+        meaning="Whether executing the layer in inference moves the running statistics.",
+        consequence="Where they do, predicting twice gives two answers, and evaluating a model "
+        "changes it.",
         paper="never",
     ),
     Axis(
         "shared-layer-updates",
         "timing",
         ORDERS_OF_TWO_UPDATES,
-        "What the running statistics become when one execution applies the layer twice.",
+        question="What if one execution applies the layer twice?",
+        meaning="What the running statistics become when one execution applies the layer twice.",
+        consequence="A siamese network ends with statistics that favour its first or its second "
+        "input, or with those of one input alone.",
     ),
     Axis(
         "shared-layer-updates-in-a-functional-model",
         "timing",
         ORDERS_OF_TWO_UPDATES,
-        "The same where the two applications are composed into a model of layers.",
+        question="What if a composed model applies the layer twice?",
+        meaning="What the running statistics become when a model composed of layers applies "
+        "the layer to two inputs in one execution.",
+        consequence="The same two-input network, composed from layers instead of written as a "
+        "forward pass, may end with other statistics.",
         translation="Apply the layer twice in a forward pass of your own.",
     ),
     Axis(
         "update-counter",
         "choice",
         ("none", "counts training executions"),
-        "Whether the layer keeps a count of its updates among its state.",
+        question="Does the layer count its updates?",
+        meaning="Whether the layer keeps a count of its updates among its state.",
+        consequence="A checkpoint has one entry more than the other side expects, and a strict "
+        "load of it fails.",
         paper="none",
     ),
     Axis(
         "no-running-statistics",
         "choice",
         ("batch statistics in both modes", "refused"),
-        "How a layer told not to track running statistics behaves in inference.",
+        question="What does a layer without running statistics do in inference?",
+        meaning="How a layer told not to track running statistics behaves in inference.",
+        consequence="Where it uses the batch, a prediction depends on the other samples in the "
+        "batch, and where it refuses, the layer can only train.",
     ),
 )
 
@@ -244,63 +462,99 @@ MODES = (
         "bare-call",
         "choice",
         ("training", "inference"),
-        "The mode of a call on a fresh layer that does not say which.",
+        question="Does a call that names no mode train or infer?",
+        meaning="The mode of a call on a fresh layer that does not say which.",
+        consequence="The same line, layer(x), normalises by the batch and moves the statistics "
+        "here, and there uses the running statistics and moves nothing.",
         translation="Say the mode with every call: by the argument, or by a switch just before.",
     ),
     Axis(
         "mode-memory",
         "choice",
         ("none", "remembers the last switch"),
-        "Whether a layer stays in the mode that train(), eval() or the last training loop set.",
+        question="Does the layer remember the mode it was put in?",
+        meaning="Whether a layer stays in the mode that train(), eval() or the last training "
+        "loop set.",
+        consequence="Where it does, a forgotten eval() makes predictions depend on the batch and "
+        "moves the statistics, and a forgotten train() stops them.",
         translation="Say the mode with every call: by the argument, or by a switch just before.",
     ),
     Axis(
         "training-none",
         "choice",
         ("as a bare call", "training", "inference", "refused"),
-        "What training=None means.",
+        question="What does training=None mean?",
+        meaning="What training=None means.",
+        consequence="Code that hands on an unset training argument trains here, infers there, "
+        "and stops with an error elsewhere.",
         translation="Say True or False.",
     ),
     Axis(
         "training-integer",
         "choice",
         ("as True and False", "training", "inference", "refused"),
-        "What training=0 and training=1 mean.",
+        question="Do 0 and 1 mean False and True?",
+        meaning="What training=0 and training=1 mean.",
+        consequence="A flag read from a command line or a configuration as 0 or 1 works here and "
+        "is refused there.",
         translation="Say True or False.",
+    ),
+    Axis(
+        "training-tensor",
+        "choice",
+        ("as its value", "training", "inference", "refused"),
+        question="Can the mode be a tensor?",
+        meaning="Whether a mode fed as a tensor at execution time is followed by its value, "
+        "stands for one mode whatever it holds, or is refused.",
+        consequence="One graph that serves training and inference through a fed flag needs its "
+        "mode written in Python where tensors are not followed.",
+        translation="Say True or False in Python, in a program of its own for each mode.",
     ),
     Axis(
         "explicit-training-in-a-functional-model",
         "choice",
         ("wins", "loses to the caller"),
-        "Whether a training argument written where layers are composed into a model outlasts "
-        "what fit, evaluate, predict or the model's caller say.",
+        question="Does a mode written in a composed model last?",
+        meaning="Whether a training argument written where layers are composed into a model "
+        "outlasts what fit, evaluate, predict or the model's caller say.",
+        consequence="A base model put in inference for fine-tuning by training=False may be "
+        "trained by fit all the same, and its statistics drift to the new data.",
         translation="Write the model as a class that passes the argument in its forward pass.",
     ),
     Axis(
         "explicit-training-in-a-subclassed-model",
         "choice",
         ("wins", "loses to the caller"),
-        "Whether a training argument written in a model's own forward pass outlasts what fit, "
-        "evaluate, predict or the model's caller say.",
+        question="Does a mode written in a forward pass last?",
+        meaning="Whether a training argument written in a model's own forward pass outlasts "
+        "what fit, evaluate, predict or the model's caller say.",
+        consequence="Where training=True lasts, evaluating and predicting normalise by the batch "
+        "and move the statistics as well.",
     ),
     Axis(
         "explicit-none-in-a-model",
         "choice",
         ("as a bare call", "follows fit, evaluate and predict"),
-        "What a layer does in a loop when the model's forward pass hands it training=None.",
+        question="Does training=None in a forward pass follow the loop?",
+        meaning="What a layer does in a loop when the model's forward pass hands it training=None.",
+        consequence="Where None counts as a bare call that infers, fit teaches gamma and beta "
+        "but never moves the running statistics.",
         translation="Leave the argument out, or hand on what the model was given.",
     ),
     Axis(
         "model-without-a-training-argument",
         "choice",
         ("follows fit, evaluate and predict", "every execution is a bare call"),
-        "Whether the layer learns the loop's mode in a model whose forward pass takes no "
-        "training argument.",
-        translation="Give the model's forward pass a training argument and hand it on.",
+        question="Must a model's forward pass take a training argument?",
+        meaning="Whether the layer learns the loop's mode in a model whose forward pass "
+        "takes no training argument.",
+        consequence="Where it does not, fit runs the layer as a bare call, and if that infers, "
+        "the running statistics keep their initial values.",
         translation_from={
             "every execution is a bare call": "Before each loop switch the layer to the mode of a "
             "bare call yourself.",
         },
+        translation="Give the model's forward pass a training argument and hand it on.",
     ),
 )
 
@@ -313,59 +567,95 @@ FREEZING = (
             "inference even with training=True",
             "inference unless training=True",
         ),
-        "Whether freezing the layer also makes it normalise with the running statistics.",
-        translation="Switch the layer to inference too, or, the other way round, freeze gamma and "
-        "beta instead of the layer.",
+        question="Does freezing the layer also switch it to inference?",
+        meaning="Whether freezing the layer also makes it normalise with the running statistics.",
+        consequence="A frozen layer of a pretrained network gives its pretrained outputs here, "
+        "and there outputs that change with every new batch.",
         translation_from={
             "no effect": "Freeze gamma and beta themselves instead of the layer; keep the whole "
             "old running value (decay 1) where the statistics must stop.",
             "inference even with training=True": "Also switch the layer to inference.",
             "inference unless training=True": "Also switch the layer to inference.",
         },
+        translation="Switch the layer to inference too, or, the other way round, freeze gamma "
+        "and beta instead of the layer.",
     ),
     Axis(
         "trainable-false-statistics",
         "choice",
         ("still move in training", "stop"),
-        "Whether freezing the layer stops the running statistics of a training execution.",
-        translation="Keep the whole old running value (decay 1) where the statistics must stop.",
+        question="Does freezing stop the running statistics?",
+        meaning="Whether freezing the layer stops the running statistics of a training execution.",
+        consequence="Where they still move, a layer frozen for fine-tuning loses its pretrained "
+        "statistics though gamma and beta stay.",
         translation_from={
             "still move in training": "Freeze gamma and beta themselves instead of the layer."
         },
+        translation="Keep the whole old running value (decay 1) where the statistics must stop.",
     ),
     Axis(
         "trainable-false-parameters",
         "choice",
         ("stop", "still learn"),
-        "Whether freezing the layer stops gamma and beta.",
+        question="Does freezing stop gamma and beta?",
+        meaning="Whether freezing the layer stops gamma and beta.",
+        consequence="Where they still learn, the frozen layer drifts with every optimiser step "
+        "that is given its parameters.",
+    ),
+    Axis(
+        "trainable-read-by-call",
+        "timing",
+        ("at every call", "when the layer was built"),
+        question="Does freezing a layer that exists already count?",
+        meaning="Whether freezing a layer that exists already changes how later calls execute it.",
+        consequence="Where the flag is read when the layer is built, freezing it later leaves "
+        "its calls as they were, without a warning.",
+        translation="Freeze before the layer is built, or build it again.",
     ),
     Axis(
         "trainable-read-by-fit",
         "timing",
         ("at every fit", "when the model was compiled", "at the first fit after compiling"),
-        "When a training loop looks at whether the layer is frozen.",
-        translation="Compile the model again after freezing or unfreezing.",
+        question="When does a training loop look at what is frozen?",
+        meaning="When a training loop looks at whether the layer is frozen.",
+        consequence="A layer frozen between two runs of the loop may go on learning until the "
+        "model is compiled again.",
         translation_from={
             "when the model was compiled": "Freeze only where you would compile again.",
             "at the first fit after compiling": "Freeze only where you would compile again.",
         },
+        translation="Compile the model again after freezing or unfreezing.",
     ),
     Axis(
         "model-trainable-reaches-the-layer",
         "choice",
         ("always", "only when the model's own flag changes"),
-        "Whether freezing or unfreezing a model always does so to the layers inside.",
+        question="Does freezing a model always reach the layers inside?",
+        meaning="Whether freezing or unfreezing a model always does so to the layers inside.",
+        consequence="Unfreezing a whole model can leave a layer that was frozen by itself still "
+        "frozen.",
         translation="Set the flag on the layer itself.",
     ),
     Axis(
         "eval-mode-parameters",
         "choice",
         ("still learn", "stop"),
-        "Whether gamma and beta still receive gradients in evaluation mode.",
+        question="Do gamma and beta learn in evaluation mode?",
+        meaning="Whether gamma and beta still receive gradients in evaluation mode.",
+        consequence="Evaluation mode alone does not freeze a layer where they do, since an "
+        "optimiser step still changes gamma and beta.",
     ),
 )
 
-AXES: tuple[Axis, ...] = ARGUMENTS + NORMALISATION + STATISTICS + MODES + FREEZING
+GROUPS: dict[str, tuple[Axis, ...]] = {
+    "Arguments, defaults and initial values": ARGUMENTS,
+    "Normalisation and gradients": NORMALISATION,
+    "Low precision": LOW_PRECISION,
+    "Running statistics": STATISTICS,
+    "Training and inference": MODES,
+    "Freezing": FREEZING,
+}
+AXES: tuple[Axis, ...] = tuple(axis for group in GROUPS.values() for axis in group)
 REGISTRY: dict[str, Axis] = {axis.id: axis for axis in AXES}
 
 

@@ -1,233 +1,241 @@
-"""Executes a layer on pooled inputs: what comes out, what flows back, what the statistics become.
+"""Executes a layer on pooled inputs: what comes out, and what flows back.
 
-Inputs are pooled, shape ``(n, channels)``; states hold running statistics, gamma, beta and the
-counter by name. `reference.oracle` makes programs of such executions.
+Inputs are pooled, shape ``(n, channels)``. `reference.oracle` makes programs of such executions.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
 
 from reference.bounded import Array, Bounded, exact
-from reference.chosen import Conventions
-from reference.layer import STATISTICS, LayerMeaning
-from reference.moments import Moments, batch_moments, inverse_deviation, scaled, steepness
-from reference.normalisation import Flow, Normaliser, gradients, output
-from reference.program import Execution, Refusal, Switches
-from reference.running import Hidden, Weights, blended, debiased, fresh
-from suites.vocabulary import Layer, Updates
+from reference.later import Later, Quantities
+from reference.moments import inverse_deviation, scaled, steepness
+from reference.normalisation import (
+    Flow,
+    Normaliser,
+    gradients,
+    output,
+    second_gradient,
+    uncentred,
+)
+from reference.program import Execution, Refusal
+from reference.rounding import format_named, stored
+from reference.updating import Batch, Updating
+from suites.vocabulary import Updates
 
-State = Mapping[str, Bounded]
+T = TypeVar("T")
+UNCENTRED = "without the mean inside the variance"
 
 
-class Executor:
-    """One layer under conventions, with the switches and the hidden state of its program."""
+@dataclass(frozen=True)
+class Gradient:
+    """What flows back into an execution: dy, and the weights of dx for the second order."""
 
-    def __init__(self, layer: Layer, conventions: Conventions) -> None:
-        self.meaning = LayerMeaning(layer, conventions)
-        self.conventions = conventions
-        self.switches = Switches(layer, conventions)
-        self.hidden = Hidden()
-        self.alternatives: list[dict[str, Bounded]] = []
+    dy: Array
+    dx_weights: Array | None = None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The mean and variance that normalise an execution, and the divisor of that variance.
+
+    `of_batch` tells whether they are the batch's; `nonnegative` whether the computed variance
+    cannot be negative.
+    """
+
+    mean: Bounded
+    variance: Bounded
+    divisor: float
+    of_batch: bool = True
+    nonnegative: bool = True
+
+
+class Executor(Updating):
+    """Executes a layer: its output, its gradients and the state after it."""
 
     def execute(
         self,
         x: Array,
-        dy: Array | None,
+        gradient: Gradient | None,
         execution: Execution,
-        state: dict[str, Bounded],
+        state: Quantities,
         updates: Updates,
-    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    ) -> tuple[Quantities, Quantities]:
         """Execute the layer once on pooled x, shape ``(n, channels)``."""
-        batch = self.moments(x)
-        if execution.run == "training" and batch.count == 1:
-            self.admit_one_value()
-        after = self.updated(batch, execution, state, updates)
-        by = self.normaliser(batch, execution, state, after)
-        form = self.meaning.form
-        seen = {"output": output(x, by, form)}
-        if dy is not None:
-            found = gradients(x, dy, by, form)
-            seen["dx"] = found.dx
-            if self.switches.parameters_move(execution):
-                seen.update(self.parameter_gradients(found.dgamma, found.dbeta))
-        return seen, after
+        batch = Batch(x, self)
+        self.admit(batch, execution)
+        after = self.updated(batch, execution, state, updates, backward=gradient is not None)
+        if batch.count == 0:
+            return self.of_nothing(batch, gradient, execution), after
+        by = Later(lambda: self.normaliser(batch, execution, state, after))
+        seen = Quantities({"output": lambda: self.shown("output", output(x, by(), self.form))})
+        if gradient is None:
+            return seen, after
+        statistics = partial(self.statistics, batch, execution, state, after)
+        return seen.with_(self.flowing_back(batch, gradient, execution, statistics, by)), after
 
-    def admit_one_value(self) -> None:
-        """Raise Refusal where training on one value per channel is refused. Clause BN-3.4."""
-        if self.conventions["one-value-per-channel"] == "refused":
+    def execute_repeatedly(
+        self,
+        x: Array,
+        gradient: Gradient | None,
+        execution: Execution,
+        state: Quantities,
+        updates: Updates,
+        repeat: int,
+    ) -> tuple[Quantities, Quantities]:
+        """Execute the layer so often on the same x; return what the last shows, and the state."""
+        seen, states, hidden = Quantities({}), [state], []
+        for turn in range(repeat):
+            last = turn == repeat - 1
+            wanted = gradient if last else None
+            seen, state = self.execute(x, wanted, execution, states[-1], updates)
+            states.append(state)
+            hidden.append(self.hidden)
+
+        # Each value is worked out from the first on, lest the last recurse through them all.
+        def at_last(name: str) -> Bounded:
+            return [state[name] for state in states][-1]
+
+        self.hidden = Later(lambda: [found() for found in hidden][-1])
+        return seen, Quantities({name: partial(at_last, name) for name in states[-1]})
+
+    def admit(self, batch: Batch, execution: Execution) -> None:
+        """Raise Refusal where such a batch is refused. Clauses BN-3.4, BN-3.5 and BN-4.9."""
+        training = execution.run == "training"
+        if training and batch.count == 1 and self.conventions["one-value-per-channel"] == "refused":
             raise Refusal
+        if training and batch.count == 0 and self.conventions["empty-batch"] == "refused":
+            raise Refusal
+        if not training and not self.meaning.tracks:
+            self.by_running_statistics(execution)
 
-    def parameter_gradients(self, dgamma: Bounded, dbeta: Bounded) -> dict[str, Bounded]:
-        """Return the gradients of those parameters the layer has."""
-        known = {"dgamma": (self.meaning.scale, dgamma), "dbeta": (self.meaning.center, dbeta)}
-        return {name: value for name, (present, value) in known.items() if present}
+    def of_nothing(
+        self, batch: Batch, gradient: Gradient | None, execution: Execution
+    ) -> Quantities:
+        """Return what an execution on no samples shows: empty arrays, sums of nothing."""
+        seen = Quantities({"output": exact(batch.x)})
+        if gradient is None:
+            return seen
+        zero = exact(np.zeros(batch.x.shape[1]))
+        found = self.learned({"dgamma": zero, "dbeta": zero}, execution)
+        found["dx"] = exact(batch.x)
+        if gradient.dx_weights is not None:
+            found["second_dx"] = exact(batch.x)
+        return seen.with_(found)
 
-    def moments(self, x: Array) -> Moments:
-        """Return the batch statistics under the conventions' variance algorithm."""
-        algorithm = str(self.conventions["variance-algorithm"])
-        return batch_moments(x, self.meaning.form, algorithm)
+    def flowing_back(
+        self,
+        batch: Batch,
+        gradient: Gradient,
+        execution: Execution,
+        statistics: Callable[[], Statistics],
+        by: Later[Normaliser],
+    ) -> Quantities:
+        """Return the gradients. Raises Refusal where they are refused."""
+        running = self.by_running_statistics(execution)
+        if running and self.conventions["inference-gradient"] == "refused":
+            raise Refusal
+        through = Later(lambda: replace(by(), flow=self.flow(statistics())))
+        found = Later(lambda: gradients(batch.x, gradient.dy, through(), self.form))
+        parameters = {
+            "dgamma": lambda: self.shown("dgamma", found().dgamma),
+            "dbeta": lambda: self.shown("dbeta", found().dbeta),
+        }
+        seen = Quantities({"dx": lambda: self.shown("dx", found().dx)})
+        seen = seen.with_(self.learned(parameters, execution))
+        weights = gradient.dx_weights
+        if weights is None:
+            return seen
+
+        def second() -> Bounded:
+            if running and through().flow is not None:  # No convention says what this would be.
+                return Bounded(np.zeros_like(batch.x), np.full_like(batch.x, np.inf))
+            arguments = (batch.x, gradient.dy, weights, through(), self.form)
+            value = second_gradient(*arguments)
+            if (
+                through().flow is not None
+                and self.conventions["second-order-gradient"] == UNCENTRED
+            ):
+                value = uncentred(value, *arguments)
+            return self.shown("second_dx", value)
+
+        return seen.with_({"second_dx": second})
+
+    def learned(self, gradients: Mapping[str, T], execution: Execution) -> dict[str, T]:
+        """Return those of dgamma and dbeta that this execution computes."""
+        if not self.switches.parameters_move(execution):
+            return {}
+        present = {"dgamma": self.meaning.gamma == "learned", "dbeta": self.meaning.center}
+        return {name: value for name, value in gradients.items() if present[name]}
+
+    def by_running_statistics(self, execution: Execution) -> bool:
+        """Tell whether running statistics normalise. Raises Refusal where there must be some."""
+        return self.source(execution) != "batch"
+
+    def source(self, execution: Execution) -> str:
+        """Return which statistics normalise: the batch's, or running ones from when.
+
+        Raises Refusal where inference without running statistics is refused. Clause BN-4.9.
+        """
+        training = execution.run == "training"
+        if training and self.meaning.tracks:
+            return str(self.conventions["training-output-statistics"])
+        if training:
+            return "batch"
+        kind = str(self.conventions["inference-output-statistics"])
+        if kind == "batch" or self.meaning.tracks:
+            return kind
+        if self.conventions["no-running-statistics"] == "refused":
+            raise Refusal
+        return "batch"
 
     def normaliser(
-        self, batch: Moments, execution: Execution, before: State, after: State
+        self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
     ) -> Normaliser:
-        """Return what this execution normalises with, and how gradients flow through it."""
-        if execution.run == "training":
-            kind = str(self.conventions["training-output-statistics"])
-        else:
-            kind = str(self.conventions["inference-output-statistics"])
-        if kind == "batch" or not self.has_running_statistics():
-            return self.by_batch(batch, execution, before)
-        source = after if kind == "running after the update" else before
-        mean, variance = source["running_mean"], source["running_variance"]
-        return self.normaliser_of(mean, variance, before, None)
+        """Return what this execution normalises with, its gradient left open."""
+        found = self.statistics(batch, execution, before, after)
+        placement = str(self.conventions["epsilon-placement"])
+        inverse = inverse_deviation(
+            found.variance,
+            self.meaning.epsilon,
+            placement,
+            self.form,
+            nonnegative=found.nonnegative,
+        )
+        if found.of_batch and self.moments_are_rounded():
+            inverse = stored(inverse, format_named(self.meaning.layer.dtype))
+        return Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
 
-    def has_running_statistics(self) -> bool:
-        """Return whether there are running statistics to use; raise Refusal where there must be."""
-        if not self.meaning.tracks and self.conventions["no-running-statistics"] == "refused":
-            raise Refusal
-        return self.meaning.tracks
-
-    def by_batch(self, batch: Moments, execution: Execution, state: State) -> Normaliser:
-        """Return a normaliser by batch statistics."""
-        form, variance, divisor = self.meaning.form, batch.variance, float(batch.count)
+    def statistics(
+        self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
+    ) -> Statistics:
+        """Return the mean and variance that normalise. Clauses BN-6.1, BN-6.2 and BN-3.2."""
+        kind = self.source(execution)
+        if kind != "batch":
+            source = after if kind == "running after the update" else before
+            return Statistics(
+                source["running_mean"], source["running_variance"], batch.count, of_batch=False
+            )
+        moments, divisor = batch.moments, float(batch.count)
+        variance = moments.variance
         if execution.run == "training" and (
             self.conventions["training-output-variance"] == "sample"
         ):
-            divisor = batch.count - 1.0
-            variance = scaled(variance, batch.count / divisor, form)
-        if self.conventions["training-gradient"] == "statistics held constant":
-            return self.normaliser_of(batch.mean, variance, state, None)
-        return self.normaliser_of(batch.mean, variance, state, divisor)
+            divisor -= 1
+            variance = scaled(variance, batch.count / divisor, self.form)
+        return Statistics(moments.mean, variance, divisor, nonnegative=moments.nonnegative)
 
-    def normaliser_of(
-        self, mean: Bounded, variance: Bounded, state: State, divisor: float | None
-    ) -> Normaliser:
-        """Return the normaliser by these statistics and the layer's parameters."""
-        placement = str(self.conventions["epsilon-placement"])
-        epsilon = self.meaning.epsilon
-        inverse = inverse_deviation(variance, epsilon, placement, self.meaning.form)
-        flow = None
-        if divisor is not None:
-            outside = placement == "outside the root"
-            steep = steepness(variance, epsilon, self.meaning.form) if outside else None
-            flow = Flow(divisor, steep)
-        return Normaliser(mean, inverse, state.get("gamma"), state.get("beta"), flow)
-
-    def updated(
-        self,
-        batch: Moments,
-        execution: Execution,
-        state: dict[str, Bounded],
-        updates: Updates,
-    ) -> dict[str, Bounded]:
-        """Return the state after the running statistics took in a batch as often as they do."""
-        if not self.moves(execution):
-            return state
-        for _ in range(self.times(updates)):
-            state = self.taken_in(batch, state)
-        return state
-
-    def moves(self, execution: Execution) -> bool:
-        """Return whether an execution moves the running statistics. Clauses BN-5.1 and BN-5.2."""
-        if not self.meaning.tracks:
-            return False
-        if execution.statistics_move and execution.run == "training":
-            return True
-        return self.conventions["inference-updates"] == "always"
-
-    def times(self, updates: Updates) -> int:
-        """Return how often one execution's update is applied. Clause BN-5.3."""
-        if updates == "documented":
-            return 1
-        if self.meaning.layer.updates_in_place is True:
-            immediate = self.conventions["updates-in-place-argument"] == "updates within the call"
-        else:
-            immediate = self.conventions["update-timing"] == "within the call"
-        return {"forgotten": 1 if immediate else 0, "twice": 2}[updates]
-
-    def taken_in(self, batch: Moments, state: dict[str, Bounded]) -> dict[str, Bounded]:
-        """Return the state after one update of the running statistics."""
-        factor = 1.0
-        if batch.count > 1 and self.conventions["running-variance-factor"] == "n/(n-1)":
-            factor = batch.count / (batch.count - 1)
-        variance = batch.variance
-        if factor != 1:
-            variance = scaled(variance, factor, self.meaning.form)
-        after = dict(state)
-        self.hidden.updates += 1
-        if self.meaning.counts:
-            after["updates_counted"] = exact(state["updates_counted"].value + 1)
-        count = after.get("updates_counted", exact(self.hidden.updates))
-        weights = self.meaning.weights(float(count.value))
-        for name, value in zip(STATISTICS, (batch.mean, variance), strict=True):
-            after[name] = self.average(name, state[name], value, weights)
-        return after
-
-    def average(self, name: str, old: Bounded, batch: Bounded, weights: Weights) -> Bounded:
-        """Return one running statistic after taking in the batch's."""
-        if not self.meaning.debiases(name):
-            return blended(old, batch, weights, self.meaning.form)
-        before = self.hidden.averages.get(name) or fresh(old)
-        value, self.hidden.averages[name] = debiased(before, batch, weights, self.meaning.form)
-        return value
-
-    def updated_twice(
-        self, axis: str, batches: list[Moments], execution: Execution, state: dict[str, Bounded]
-    ) -> dict[str, Bounded]:
-        """Return the state after one execution updated the running statistics from two batches.
-
-        Where the order is open, it is open for each statistic by itself.
-        """
-        if not self.moves(execution):
-            return state
-        rule = str(self.conventions[axis])
-        if rule == "in no fixed order":
-            orders = ("in call order", "in reverse order", "both from the value before")
-            start, outcomes = self.hidden, []
-            for order in orders:
-                self.hidden = start.copy()
-                outcomes.append(self.in_order(order, batches, execution, state))
-            first, *self.alternatives = (
-                {**mean, "running_variance": variance["running_variance"]}
-                for mean, variance in itertools.product(outcomes, repeat=2)
-            )
-            return first
-        return self.in_order(rule, batches, execution, state)
-
-    def in_order(
-        self, rule: str, batches: list[Moments], execution: Execution, state: dict[str, Bounded]
-    ) -> dict[str, Bounded]:
-        """Return the state after two updates under one value of `shared-layer-updates`."""
-        orders = {
-            "in call order": batches,
-            "in reverse order": batches[::-1],
-            "last call only": batches[1:],
-            "first call only": batches[:1],
-        }
-        before = self.hidden.copy()
-        if rule in orders:
-            after = state
-            for batch in orders[rule]:
-                after = self.updated(batch, execution, after, "documented")
-        else:
-            changes = []
-            for batch in batches:
-                self.hidden = before.copy()
-                changes.append(self.updated(batch, execution, state, "documented"))
-            after = {**state, **self.summed(state, changes)}
-            if self.meaning.counts:
-                after["updates_counted"] = exact(state["updates_counted"].value + len(batches))
-        return after
-
-    def summed(self, state: State, changes: list[dict[str, Bounded]]) -> dict[str, Bounded]:
-        """Return the statistics after adding the changes two updates made to the same values."""
-        total = {}
-        for name in STATISTICS:
-            old = state[name]
-            value = sum((change[name].value - old.value for change in changes), old.value)
-            bound = sum((change[name].bound for change in changes), old.bound)
-            size = sum((change[name].magnitude for change in changes), old.magnitude)
-            total[name] = Bounded(value, bound + self.meaning.form.accumulated(3) * size)
-        return total
+    def flow(self, found: Statistics) -> Flow | None:
+        """Return how the gradient depends on the statistics; None where they are constants."""
+        axis = "training-gradient" if found.of_batch else "inference-gradient"
+        if self.conventions[axis] != "through the batch statistics":
+            return None
+        if self.conventions["epsilon-placement"] != "outside the root":
+            return Flow(found.divisor)
+        steep = steepness(found.variance, self.meaning.epsilon, self.form)
+        return Flow(found.divisor, steep)

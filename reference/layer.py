@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from reference.bounded import Bounded, exact
 from reference.chosen import Conventions
+from reference.later import Quantities
 from reference.program import Refusal
-from reference.rounding import Format, format_named
+from reference.rounding import Format, format_named, stored
 from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Layer, Tensor
 
 STATISTICS = ("running_mean", "running_variance")
+PARAMETERS = ("gamma", "beta", "dgamma", "dbeta")
+UNTYPED = ("updates_counted", "trainable_parameters", "loss")
+LOW_PRECISION = ("float16", "bfloat16")
+ZERO_DEBIAS, WARM_UP = "zero-debias", "warm-up by number of updates"
 INITIAL = {
     "gamma": "initial-gamma",
     "beta": "initial-beta",
@@ -30,16 +36,46 @@ class LayerMeaning:
     conventions: Conventions
 
     @property
+    def low_precision(self) -> bool:
+        """Return whether the layer's dtype is narrower than float32."""
+        return self.layer.dtype in LOW_PRECISION
+
+    @property
     def form(self) -> Format:
-        """Return the format the layer computes and stores in."""
+        """Return the format the layer computes in. Clause BN-10.2."""
+        return self.low_format("low-precision-arithmetic")
+
+    def low_format(self, axis: str) -> Format:
+        """Return the layer's format, or float32 where it is narrower and the axis says so."""
+        wide = self.low_precision and self.conventions[axis] == "float32"
+        return format_named("float32" if wide else self.layer.dtype)
+
+    def format_of(self, quantity: str) -> Format | None:
+        """Return the format a quantity is stored and shown in; None for counts and the loss."""
+        if quantity in UNTYPED:
+            return None
+        if quantity in STATISTICS:
+            return self.low_format("low-precision-statistics")
+        if quantity in PARAMETERS:
+            return self.low_format("low-precision-parameters")
         return format_named(self.layer.dtype)
+
+    def stored(self, quantity: str, value: Bounded) -> Bounded:
+        """Return a quantity as it is stored: rounded once more in a layer of low precision."""
+        form = self.format_of(quantity)
+        return stored(value, form) if self.low_precision and form is not None else value
+
+    @property
+    def gamma(self) -> str:
+        """Return whether gamma is learned, absent or fixed at one. Clause BN-2.1."""
+        if self.layer.scale is ABSENT:
+            return str(self.conventions["default-gamma"])
+        return "learned" if self.layer.scale else "absent"
 
     @property
     def scale(self) -> bool:
         """Return whether the layer has a gamma."""
-        if self.layer.scale is ABSENT:
-            return self.conventions["default-gamma"] == "learned"
-        return bool(self.layer.scale)
+        return self.gamma != "absent"
 
     @property
     def center(self) -> bool:
@@ -48,8 +84,8 @@ class LayerMeaning:
 
     @property
     def parameters(self) -> int:
-        """Return how many of gamma and beta the layer has."""
-        return int(self.scale) + int(self.center)
+        """Return how many of gamma and beta the layer learns."""
+        return int(self.gamma == "learned") + int(self.center)
 
     @property
     def tracks(self) -> bool:
@@ -87,11 +123,24 @@ class LayerMeaning:
             raise Refusal
         if self.layer.dtype == "float64" and self.conventions["float64-layer"] == "refused":
             raise Refusal
+        if self.low_precision and self.conventions["low-precision-layer"] == "refused":
+            raise Refusal
 
-    def weights(self, updates: float) -> Weights:
-        """Return the weights of an update, given how many there are with it."""
+    def weights(self, statistic: str, counted: float, before: int) -> Weights:
+        """Return the weights of an update of a statistic.
+
+        `counted` is the number of updates with this one, by the layer's counter where it has one;
+        `before` how many went before it.
+        """
         if self.cumulative:
-            return giving(1 / updates)
+            return giving(1 / counted)
+        weights = self.written_weights()
+        if self.correction(statistic) == WARM_UP:  # Clause BN-4.10
+            return keeping(min(weights.keep, (1 + before) / (10 + before)))
+        return weights
+
+    def written_weights(self) -> Weights:
+        """Return the weights that the user, or the framework's default, asks for."""
         argument = self.layer.momentum_argument
         if isinstance(argument, (int, float)):
             weighs_old = self.conventions["momentum-sense"] == "weighs the old running value"
@@ -100,28 +149,41 @@ class LayerMeaning:
             return keeping(self.conventions.number("default-decay"))
         return keeping(self.layer.decay)
 
-    def debiases(self, statistic: str) -> bool:
-        """Return whether a running statistic is zero-debiased."""
+    def correction(self, statistic: str) -> str:
+        """Return how a running statistic is corrected for its initial value."""
         if self.layer.zero_debias is True:
             rule = self.conventions["zero-debias-argument"]
             only_mean = rule == "mean only" and statistic == "running_mean"
-            return only_mean or rule == "mean and variance"
-        return self.conventions["debiasing"] == "zero-debias"
+            return ZERO_DEBIAS if only_mean or rule == "mean and variance" else "none"
+        axis = statistic.replace("_", "-") + "-debiasing"
+        return str(self.conventions[axis])
 
-    def initial_state(self) -> dict[str, Bounded]:
+    def variance_factor(self, count: int) -> float:
+        """Return what multiplies the population variance on its way to the running variance.
+
+        Clause BN-4.5. Raises ZeroDivisionError where the divisor is zero.
+        """
+        if count < 2:
+            return 1.0
+        rule = self.conventions["running-variance-factor"]
+        if rule == "1":
+            return 1.0
+        return count / (count - 1 - (self.epsilon if rule == "n/(n-1-epsilon)" else 0))
+
+    def initial_state(self) -> Quantities:
         """Return the state of a layer just built."""
         present = {"gamma": self.scale, "beta": self.center}
         names = [name for name, has in present.items() if has]
         if self.tracks:
             names += STATISTICS
-        state = {name: self.initial(name) for name in names}
-        if self.counts:
-            state["updates_counted"] = exact(0)
-        return state
+        state = Quantities({name: partial(self.initial, name) for name in names})
+        return state.with_({"updates_counted": exact(0)}) if self.counts else state
 
     def initial(self, name: str) -> Bounded:
         """Return one initial value, shape ``(channels,)``."""
         given = getattr(self.layer, name)
+        if name == "gamma" and self.gamma == "fixed at one":
+            return exact(np.ones(self.layer.channels))
         if isinstance(given, Tensor):
             return exact(np.array(given.values, dtype=np.float64))
         return self.default(name)
@@ -130,9 +192,9 @@ class LayerMeaning:
         """Return one initial value nobody asked otherwise, shape ``(channels,)``."""
         return exact(np.full(self.layer.channels, self.conventions.number(INITIAL[name])))
 
-    def reset_statistics(self) -> dict[str, Bounded]:
+    def reset_statistics(self) -> Quantities:
         """Return the running statistics and the counter as a reset leaves them."""
         if not self.tracks:
-            return {}
-        state = {name: self.default(name) for name in STATISTICS}
-        return {**state, "updates_counted": exact(0)} if self.counts else state
+            return Quantities({})
+        state = Quantities({name: partial(self.default, name) for name in STATISTICS})
+        return state.with_({"updates_counted": exact(0)}) if self.counts else state

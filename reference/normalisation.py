@@ -2,7 +2,7 @@
 
 Shapes: x, dy and outputs ``(n, channels)``; statistics and parameters ``(channels,)``.
 The bounds admit both forms in use, ``(x − m)·r·γ + β`` and ``x·s + (β − m·s)`` with ``s = γ·r``;
-the second rounds at the size of ``|x|·s``.
+the second rounds at the size of ``|x|·s``. The derivations are in `reference/ERROR_BOUNDS.md`.
 """
 
 from __future__ import annotations
@@ -55,35 +55,75 @@ class Gradients:
     dbeta: Bounded
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """Bounds of what is computed from one input, for errors that are relative to a size.
+
+    Attributes:
+        offset: |x| + |mean|, at which the form x·s + (β − mean·s) rounds; shape of x.
+        centred: |x − mean|; shape of x.
+        shift: how far the subtracted mean, or an x read as zero, is off; shape (channels,).
+        inverse: the greatest inverse deviation; shape (channels,).
+        scale: the greatest |γ|; shape (channels,).
+    """
+
+    offset: Array
+    centred: Array
+    shift: Array
+    inverse: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, x: Array, by: Normaliser, form: Format) -> Sizes:
+        """Return the sizes of what a normaliser makes of x."""
+        return cls(
+            np.abs(x) + by.mean.magnitude,
+            np.abs(x - by.mean.value) + by.mean.bound,
+            by.mean.bound + 3 * form.flush,
+            by.inverse.magnitude,
+            by.scale.magnitude,
+        )
+
+
 def slope(by: Normaliser, form: Format) -> Bounded:
     """Return γ·r, one rounding."""
+    with np.errstate(all="ignore"):
+        error = slope_error(by) + form.roundoff * by.scale.magnitude * by.inverse.magnitude
+        error = error + form.loss + form.flush * by.inverse.magnitude
+        return form.settled(by.scale.value * by.inverse.value, error)
+
+
+def slope_error(by: Normaliser) -> Array:
+    """Return by how much γ·r is off before it is rounded."""
     gamma, inverse = by.scale, by.inverse
-    value = gamma.value * inverse.value
-    error = gamma.bound * inverse.magnitude + np.abs(gamma.value) * inverse.bound
-    return Bounded(value, error + form.roundoff * gamma.magnitude * inverse.magnitude)
-
-
-def centred(x: Array, by: Normaliser, factor: Bounded, growth: float) -> Array:
-    """Return the error bound of (x − mean)·factor computed in either form."""
-    deviation = np.abs(x - by.mean.value) * factor.bound
-    shift = by.mean.bound * factor.magnitude
-    return deviation + shift + growth * (np.abs(x) + by.mean.magnitude) * factor.magnitude
+    return gamma.bound * inverse.magnitude + np.abs(gamma.value) * inverse.bound
 
 
 def normalised(x: Array, by: Normaliser, form: Format) -> Bounded:
-    """Return x̂ = (x − mean)·inverse. Clause BN-1.1."""
-    value = (x - by.mean.value) * by.inverse.value
-    return Bounded(value, centred(x, by, by.inverse, form.accumulated(4)) + form.smallest)
+    """Return x̂ = (x − mean)·inverse: two roundings centred, three by x·r − mean·r. BN-1.1."""
+    with np.errstate(all="ignore"):
+        deviation = x - by.mean.value
+        at = Sizes.of(x, by, form)
+        size = at.offset * at.inverse
+        error = np.abs(deviation) * by.inverse.bound + at.shift * at.inverse
+        error = error + form.accumulated(2) * size + 3 * (form.loss + form.flush)
+        return form.settled(deviation * by.inverse.value, error, size, at.offset)
 
 
 def output(x: Array, by: Normaliser, form: Format) -> Bounded:
     """Return γ·x̂ + β. Clause BN-1.3; Ioffe & Szegedy 2015, Algorithm 1."""
-    factor = slope(by, form)
-    beta = by.beta or exact(np.zeros_like(by.mean.value))
-    value = (x - by.mean.value) * factor.value + beta.value
-    error = centred(x, by, factor, form.accumulated(5))
-    error = error + beta.bound + form.accumulated(3) * beta.magnitude
-    return Bounded(value, error + form.smallest)
+    with np.errstate(all="ignore"):
+        factor = slope(by, form)
+        beta = by.beta or exact(np.zeros_like(by.mean.value))
+        deviation = x - by.mean.value
+        at = Sizes.of(x, by, form)
+        size = at.offset * factor.magnitude
+        error = np.abs(deviation) * factor.bound + at.shift * factor.magnitude + beta.bound
+        error = error + form.accumulated(3) * size + form.accumulated(2) * beta.magnitude
+        error = error + (3 + at.scale) * (form.loss + form.flush)
+        value = deviation * factor.value + beta.value
+        sizes = (size + beta.magnitude, at.offset, at.centred * at.inverse)
+        return form.settled(value, error, *sizes)
 
 
 def gradients(x: Array, dy: Array, by: Normaliser, form: Format) -> Gradients:
@@ -93,42 +133,271 @@ def gradients(x: Array, dy: Array, by: Normaliser, form: Format) -> Gradients:
     ``dx = s·(dy − Σdy/n − x̂·Σ(dy·x̂)/n)``. Clauses BN-7.1 to BN-7.4; Ioffe & Szegedy 2015,
     section 3.
     """
-    count = x.shape[0]
-    sums = form.accumulated(count + 4)
-    hat = normalised(x, by, form)
-    dbeta = Bounded(dy.sum(axis=0), sums * np.abs(dy).sum(axis=0) + form.smallest)
-    dgamma = gamma_gradient(x, dy, by, hat, form)
-    factor = slope(by, form)
-    inner = dy
-    error = form.accumulated(4) * np.abs(dy)
-    if by.flow is not None:
-        steepness = by.flow.steepness or exact(np.ones_like(by.mean.value))
-        weight = steepness.value / by.flow.divisor
-        inner = dy - dbeta.value / count - hat.value * dgamma.value * weight
-        error = error + dbeta.bound / count
-        error = error + hat.magnitude * dgamma.bound * weight
-        error = error + hat.bound * np.abs(dgamma.value) * weight
-        error = error + hat.magnitude * dgamma.magnitude * steepness.bound / by.flow.divisor
-        sizes = np.abs(dbeta.value) / count + hat.magnitude * dgamma.magnitude * weight
-        error = error + form.accumulated(8) * (np.abs(dy) + sizes)
-    value = factor.value * inner
-    total = factor.magnitude * error + factor.bound * np.abs(inner)
-    total = total + form.accumulated(4) * np.abs(value)
-    return Gradients(Bounded(value, total + form.smallest), dgamma, dbeta)
+    with np.errstate(all="ignore"):
+        dbeta = beta_gradient(dy, form)
+        dgamma = gamma_gradient(x, dy, by, form)
+        if by.flow is None:
+            return Gradients(constant_gradient(dy, by, form), dgamma, dbeta)
+        return Gradients(input_gradient(x, dy, by, dgamma, form), dgamma, dbeta)
 
 
-def gamma_gradient(x: Array, dy: Array, by: Normaliser, hat: Bounded, form: Format) -> Bounded:
-    """Return Σ dy·x̂, whose errors share the one mean and the one inverse deviation."""
-    sums = form.accumulated(x.shape[0] + 4)
-    value = (dy * hat.value).sum(axis=0)
+def beta_gradient(dy: Array, form: Format) -> Bounded:
+    """Return Σdy: n − 1 additions."""
+    count, size = dy.shape[0], np.abs(dy).sum(axis=0)
+    growth = form.accumulated(count - 1)
+    error = growth * size + (1 + growth) * 2 * count * form.flush
+    return form.settled(dy.sum(axis=0), error, size * (1 + growth))
+
+
+def gamma_gradient(x: Array, dy: Array, by: Normaliser, form: Format) -> Bounded:
+    """Return Σ dy·x̂, whose errors share the one mean and the one inverse deviation.
+
+    Each term takes n + 2 roundings: as Σ dy·x̂, as (Σ dy·(x − m))·r and as (Σdy·x − m·Σdy)·r.
+    """
+    count, at = x.shape[0], Sizes.of(x, by, form)
+    growth = form.accumulated(count + 2)
+    value = (dy * ((x - by.mean.value) * by.inverse.value)).sum(axis=0)
     weight = np.abs(dy).sum(axis=0)
-    error = np.abs(dy.sum(axis=0)) * by.mean.bound * by.inverse.magnitude
-    error = error + relative(by.inverse) * np.abs(value)
-    error = error + sums * (np.abs(dy) * hat.magnitude).sum(axis=0)
-    affine = (np.abs(dy) * np.abs(x)).sum(axis=0) + by.mean.magnitude * weight
-    return Bounded(value, error + sums * affine * by.inverse.magnitude + form.smallest)
+    products = ((np.abs(dy) + form.flush) * at.offset).sum(axis=0)
+    error = np.abs(dy.sum(axis=0)) * by.mean.bound * at.inverse
+    error = error + relative(by.inverse) * np.abs(value) + growth * products * at.inverse
+    loss = (form.loss + form.flush) * (3 * (1 + count + weight) * (1 + at.inverse))
+    loss = loss + form.flush * at.offset.sum(axis=0) * at.inverse
+    total = (1 + growth) * products
+    sizes = (total, total * at.inverse, weight * (1 + growth))
+    widest = at.offset.max(axis=0) + at.centred.max(axis=0) * at.inverse
+    return form.settled(value, error + (1 + growth) * loss, *sizes, widest)
+
+
+def constant_gradient(dy: Array, by: Normaliser, form: Format) -> Bounded:
+    """Return dx = γ·r·dy, two roundings, where the statistics are constants."""
+    at_scale, at_inverse = by.scale.magnitude, by.inverse.magnitude
+    value = by.scale.value * by.inverse.value * dy
+    size = np.abs(dy) * at_scale * at_inverse
+    error = np.abs(dy) * slope_error(by) + form.accumulated(2) * size
+    loss = np.abs(dy) + at_inverse + at_scale * at_inverse + 1
+    error = error + (form.loss + form.flush) * loss
+    sizes = (size, np.abs(dy) * at_scale, at_scale * at_inverse)
+    return form.settled(value, error, *sizes)
+
+
+def input_gradient(x: Array, dy: Array, by: Normaliser, dgamma: Bounded, form: Format) -> Bounded:
+    """Return dx = s·(dy − Σdy/n − w·x̂·Σ(dy·x̂)) where the statistics follow x.
+
+    Roundings are counted for the paper's formula, for Σ dy·(x − m) projected out, and for the chain
+    rule through (x − m)·r·γ + β and x·s + (β − m·s) with a variance of one or two passes.
+    """
+    assert by.flow is not None
+    count, at = x.shape[0], Sizes.of(x, by, form)
+    steepness = by.flow.steepness or exact(np.ones_like(by.mean.value))
+    weight = steepness.value / by.flow.divisor
+    most = steepness.magnitude / by.flow.divisor
+    hat = (x - by.mean.value) * by.inverse.value
+    hat_error = np.abs(hat) * relative(by.inverse) + at.shift * at.inverse
+    inner = dy - dy.sum(axis=0) / count - hat * dgamma.value * weight
+    bent = most * dgamma.magnitude
+    sums = form.accumulated(count + 6)
+    error = form.accumulated(7) * np.abs(dy) + sums * np.abs(dy).mean(axis=0)
+    error = error + hat_error * bent + np.abs(hat) * (bent - np.abs(weight * dgamma.value))
+    error = error + form.accumulated(10) * at.offset * at.inverse * bent
+    error = error + sums * at.centred.mean(axis=0) * at.inverse * bent
+    factor = at.scale * at.inverse
+    total = np.abs(inner) * slope_error(by) + factor * error
+    total = total + input_gradient_loss(dy, at, bent, most, form)
+    sizes = input_gradient_sizes(dy, at, dgamma, most)
+    return form.settled(by.scale.value * by.inverse.value * inner, total, *sizes)
+
+
+def input_gradient_loss(dy: Array, at: Sizes, bent: Array, most: Array, form: Format) -> Array:
+    """Return what underflow of an intermediate costs dx: its loss times all that follows it."""
+    r, factor = at.inverse, at.scale * at.inverse
+    loss = form.loss + form.flush
+    follows = np.abs(dy) + np.abs(dy).mean(axis=0) + at.centred * r * bent
+    follows = follows + 4 * (1 + r) * (1 + at.scale)
+    by_products = (1 + r) ** 3 * (1 + at.scale) * (1 + most) + at.scale * (bent / r + most)
+    read = form.flush * factor * most * r * at.offset * r * at.offset.sum(axis=0)
+    lost: Array = loss * (follows + 4 * at.offset * by_products) + read
+    return lost
+
+
+def input_gradient_sizes(dy: Array, at: Sizes, dgamma: Bounded, most: Array) -> tuple[Array, ...]:
+    """Return bounds of the intermediates of dx, which must not overflow."""
+    count, r = dy.shape[0], at.inverse
+    bend = np.maximum(most * count, 1)
+    products = (np.abs(dy) * at.offset).sum(axis=0)
+    along = at.centred * r * dgamma.magnitude
+    sums = np.abs(dy).sum(axis=0) + along.sum(axis=0) * most
+    chained = at.scale * dgamma.magnitude * np.maximum(1 / r, r**2)
+    return (
+        at.offset,
+        at.centred * r,
+        products * np.maximum(at.scale, 1) * np.maximum(r, 1) ** 2 * np.maximum(most, 1),
+        count * np.abs(dy) + np.abs(dy).sum(axis=0) + along * bend,
+        at.scale * np.maximum(r, 1) * (sums + along * most),
+        r**3,
+        2 * chained * bend * np.maximum(at.offset, 1),
+    )
 
 
 def relative(quantity: Bounded) -> Array:
     """Return a bound relative to the value."""
     return quantity.bound / np.abs(quantity.value)
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The parts of the second-order gradient, as values or as bounds of their absolute values.
+
+    Attributes:
+        hat: x̂, shape (n, channels).
+        along: Σ weight·x̂ and Σ dy·x̂, shape (channels,).
+        across: weight and dy less their means, shape (n, channels).
+        product: Σ weight·(dy − mean dy), shape (channels,).
+        bend: w·κ and w²·(2κ² + κ³), with κ the steepness and w = 1/divisor.
+    """
+
+    hat: Array
+    along: tuple[Array, Array]
+    across: tuple[Array, Array]
+    product: Array
+    bend: tuple[Array, Array]
+
+    def signed(self) -> Array:
+        """Return the second-order gradient divided by γ·r²."""
+        first, second = self.bend
+        along = self.across[0] * self.along[1] + self.across[1] * self.along[0]
+        return self.hat * (second * self.along[0] * self.along[1] - first * self.product) - (
+            first * along
+        )
+
+    def size(self) -> Array:
+        """Return the same where no term cancels another."""
+        first, second = self.bend
+        along = self.across[0] * self.along[1] + self.across[1] * self.along[0]
+        return self.hat * (second * self.along[0] * self.along[1] + first * self.product) + (
+            first * along
+        )
+
+
+def bends(steepness: Array, divisor: float) -> tuple[Array, Array]:
+    """Return w·κ and w²·(2κ² + κ³)."""
+    return steepness / divisor, (2 * steepness**2 + steepness**3) / divisor**2
+
+
+def second_gradient(x: Array, dy: Array, weight: Array, by: Normaliser, form: Format) -> Bounded:
+    """Return the gradient with respect to x of ``sum(weight·dx)``, dx as `gradients` returns it.
+
+    With p = weight, a = dy and sums over axis 0 it is, for population variance,
+    ``γ·r²/n·(x̂·(3·Σpx̂·Σax̂/n − Σp(a − ā)) − (p − p̄)·Σax̂ − (a − ā)·Σpx̂)``; zero where the
+    statistics are constants, since dx then does not depend on x. Clause BN-7.1, differentiated.
+    """
+    if by.flow is None:
+        return exact(np.zeros_like(x))
+    with np.errstate(all="ignore"):
+        steepness = by.flow.steepness or exact(np.ones_like(by.mean.value))
+        hat = (x - by.mean.value) * by.inverse.value
+        across = (weight - weight.mean(axis=0), dy - dy.mean(axis=0))
+        parts = Curvature(
+            hat,
+            ((weight * hat).sum(axis=0), (dy * hat).sum(axis=0)),
+            across,
+            (weight * across[1]).sum(axis=0),
+            bends(steepness.value, by.flow.divisor),
+        )
+        value = by.scale.value * by.inverse.value**2 * parts.signed()
+        error = second_error(x, parts, (weight, dy), by, form)
+        loss, size = second_loss(x, (weight, dy), by, form)
+        return form.settled(value, error + loss, size)
+
+
+def uncentred(
+    complete: Bounded, x: Array, dy: Array, weight: Array, by: Normaliser, form: Format
+) -> Bounded:
+    """Return the second-order gradient of who holds the mean inside the variance constant.
+
+    The first order is not touched, since deviations add up to zero; of the second, `complete`, the
+    term ``−γ·r²·q·Σ(dy·x̂)·p̄`` stays, where p = weight and q is as in clause BN-7.5.
+    """
+    assert by.flow is not None
+    count = x.shape[0]
+    steepness = by.flow.steepness or exact(np.ones_like(by.mean.value))
+    projected = gamma_gradient(x, dy, by, form)
+    with np.errstate(all="ignore"):
+        mean = weight.mean(axis=0)
+        most = np.abs(mean) + form.accumulated(count + 1) * np.abs(weight).mean(axis=0)
+        factors = (by.scale, by.inverse, by.inverse, steepness, projected)
+        value, size = mean / by.flow.divisor, most / by.flow.divisor
+        for factor in factors:
+            value, size = value * factor.value, size * factor.magnitude
+        size = size * (1 + form.accumulated(len(factors) + 4))
+        error = complete.bound + size - np.abs(value) + form.loss + form.flush
+        error = error + form.accumulated(1) * (complete.magnitude + size)
+        return form.settled(complete.value - value, error, size)
+
+
+def second_error(
+    x: Array, parts: Curvature, factors: tuple[Array, Array], by: Normaliser, form: Format
+) -> Array:
+    """Return what inexact statistics and roundings do to the second-order gradient."""
+    assert by.flow is not None
+    at = Sizes.of(x, by, form)
+    steepness = (by.flow.steepness or exact(np.ones_like(by.mean.value))).magnitude
+    grown = (1 + relative(by.inverse)) ** 5
+    shift = at.shift * np.abs(by.inverse.value)
+    absolute = Curvature(
+        np.abs(parts.hat),
+        (np.abs(parts.along[0]), np.abs(parts.along[1])),
+        (np.abs(parts.across[0]), np.abs(parts.across[1])),
+        np.abs(parts.product),
+        parts.bend,
+    )
+    admissible = Curvature(
+        absolute.hat + shift,
+        (
+            absolute.along[0] + shift * np.abs(factors[0].sum(axis=0)),
+            absolute.along[1] + shift * np.abs(factors[1].sum(axis=0)),
+        ),
+        absolute.across,
+        absolute.product,
+        bends(steepness, by.flow.divisor),
+    )
+    gamma = np.abs(by.scale.value)
+    exactly = gamma * by.inverse.value**2 * absolute.size()
+    moved = by.scale.magnitude * by.inverse.value**2 * grown * admissible.size()
+    majorant = uncancelled(at, factors, bends(steepness, by.flow.divisor))
+    rounding = form.accumulated(3 * x.shape[0] + 25) * 2 * at.scale * at.inverse**2 * majorant
+    return moved - exactly + rounding
+
+
+def uncancelled(at: Sizes, factors: tuple[Array, Array], bend: tuple[Array, Array]) -> Array:
+    """Return the size of the second-order gradient where nothing cancels, not even x − mean."""
+    p, a = (np.abs(factor) for factor in factors)
+    hat = at.offset * at.inverse
+    parts = Curvature(
+        hat,
+        ((p * hat).sum(axis=0), (a * hat).sum(axis=0)),
+        (p + p.mean(axis=0), a + a.mean(axis=0)),
+        (p * (a + a.mean(axis=0))).sum(axis=0),
+        bend,
+    )
+    size: Array = parts.size()
+    everywhere: Array = size + size.mean(axis=0)
+    return everywhere
+
+
+def second_loss(
+    x: Array, factors: tuple[Array, Array], by: Normaliser, form: Format
+) -> tuple[Array, Array]:
+    """Return what underflow costs the second-order gradient, and a bound of its intermediates.
+
+    Every intermediate is a product of some of the factors below; so is all that follows it.
+    """
+    assert by.flow is not None
+    at = Sizes.of(x, by, form)
+    steepness = (by.flow.steepness or exact(np.ones_like(by.mean.value))).magnitude
+    wide = np.maximum(at.offset, 1)
+    p, a = (np.maximum((np.abs(factor) * wide).sum(axis=0), 1) for factor in factors)
+    most = np.maximum(at.scale, 1) * np.maximum(at.inverse, 1) ** 5 * steepness**3 * p * a * wide
+    most = most * max(1, 1 / by.flow.divisor) ** 2
+    count = 3 * x.shape[0] + 25
+    return (form.loss + form.flush) * count * (1 + form.accumulated(count)) * most, most

@@ -6,16 +6,23 @@ each step is judged alone, or the oracle's own, for a free-running trajectory wh
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
 from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
-from reference.executor import Executor, State
-from reference.normalisation import output
+from reference.executor import Gradient
+from reference.later import Later, Quantities
+from reference.layer import LayerMeaning
+from reference.normalisation import Normaliser, output
 from reference.program import Execution, Refusal
 from reference.running import Hidden, descended
+from reference.shared import SharedExecutor
+from reference.updating import Batch
 from suites import vocabulary as say
 from suites.vocabulary import Layer, Step, Tensor
 
@@ -25,47 +32,68 @@ class Expected:
     """What must be seen after a step: every quantity by name, or a refusal.
 
     `others` are further outcomes that conform, where the conventions leave an order open.
+    `meaning` knows the dtype of each quantity.
     """
 
-    quantities: dict[str, Bounded]
+    quantities: Quantities
     refused: bool = False
-    others: tuple[dict[str, Bounded], ...] = ()
+    others: tuple[Quantities, ...] = ()
+    meaning: LayerMeaning | None = None
+
+    def worked_out(self) -> Expected:
+        """Return the same with every quantity worked out. Raises reference.chosen.Unspecified."""
+        for outcome in (self.quantities, *self.others):
+            dict(outcome)
+        return self
+
+    def dtype(self, quantity: str) -> str | None:
+        """Return the dtype name a quantity must have; None where any will do."""
+        form = self.meaning.format_of(quantity) if self.meaning is not None else None
+        return None if form is None else form.name
 
 
-class Oracle(Executor):
+NOTHING = Quantities({})
+Outcome = tuple[Quantities, Quantities]
+
+
+class Oracle(SharedExecutor):
     """One program on one layer. Steps must be given in order, each with the state before it."""
 
     def __init__(self, layer: Layer, conventions: Conventions) -> None:
         super().__init__(layer, conventions)
         self.built = False
 
-    def expect(self, step: Step, state: State) -> Expected:
+    def expect(self, step: Step, state: Mapping[str, Bounded]) -> Expected:
         """Return what a conforming implementation shows after `step`.
 
-        Raises reference.chosen.Unspecified where the step needs a convention that is left open.
+        Raises reference.chosen.Unspecified, here or when a quantity is looked at, where that needs
+        a convention that is left open.
         """
         try:
             self.alternatives = []
             self.meaning.admit()
-            seen, after = self.perform(step, dict(state))
+            seen, after = self.perform(step, Quantities(state))
         except Refusal:
-            return Expected({}, refused=True)
+            return Expected(NOTHING, refused=True)
         if not self.built:
-            return Expected({})
-        trainable = self.switches.counts_as_trainable(self.switches.trainable)
-        seen["trainable_parameters"] = exact(self.meaning.parameters if trainable else 0)
-        others = tuple({**other, **seen} for other in self.alternatives)
-        return Expected({**after, **seen}, others=others)
+            return Expected(NOTHING)
+        seen = seen.with_({"trainable_parameters": self.trainable_parameters})
+        others = tuple(other.with_(seen.entries) for other in self.alternatives)
+        return Expected(after.with_(seen.entries), others=others, meaning=self.meaning)
 
-    def perform(  # noqa: C901, PLR0911 - one case for each kind of step
-        self, step: Step, state: dict[str, Bounded]
-    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
-        """Return what the step shows of itself, and the state after it."""
+    def trainable_parameters(self) -> Bounded:
+        """Return how many of gamma and beta count as trainable now."""
+        trainable = self.switches.counts_as_trainable(self.switches.trainable)
+        return exact(self.meaning.parameters if trainable else 0)
+
+    def perform(self, step: Step, state: Quantities) -> Outcome:  # noqa: C901, PLR0911
+        """Return what the step shows of itself, and the state after it; a case for each step."""
         switches = self.switches
         match step:
             case say.Build():
                 self.built = True
-                return {}, self.meaning.initial_state()
+                switches.build()
+                return NOTHING, self.meaning.initial_state()
             case say.Call():
                 return self.call(step, state)
             case say.CallTwice():
@@ -87,118 +115,135 @@ class Oracle(Executor):
             case say.SetTrainable():
                 switches.set_trainable(step.value, step.target)
             case say.ResetStatistics():
-                self.hidden = Hidden()
-                return {}, {**state, **self.meaning.reset_statistics()}
-        return {}, state
+                self.hidden = Later(Hidden)
+                return NOTHING, state.with_(self.meaning.reset_statistics().entries)
+        return NOTHING, state
 
-    def call(
-        self, step: say.Call, state: dict[str, Bounded]
-    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    def call(self, step: say.Call, state: Quantities) -> Outcome:
         """Execute a `Call`, repeated as often as it says."""
         execution = self.switches.call(step.training, step.mode)
         x = self.pooled(step.x)
-        dy = None if step.dy is None else self.pooled(step.dy)
-        seen: dict[str, Bounded] = {}
-        for turn in range(step.repeat):
-            last = turn == step.repeat - 1
-            seen, state = self.execute(x, dy if last else None, execution, state, step.updates)
-        return {name: self.shaped(value, step.x) for name, value in seen.items()}, state
+        gradient = None
+        if step.dy is not None:
+            second = None if step.dx_weights is None else self.pooled(step.dx_weights)
+            gradient = Gradient(self.pooled(step.dy), second)
+        seen, state = self.execute_repeatedly(
+            x, gradient, execution, state, step.updates, step.repeat
+        )
+        return self.all_shaped(seen, step.x), state
 
-    def call_twice(
-        self, step: say.CallTwice, state: dict[str, Bounded]
-    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    def call_twice(self, step: say.CallTwice, state: Quantities) -> Outcome:
         """Execute the shared layer on two inputs at once."""
         execution = self.switches.call(step.training, "python")
-        batches = [self.moments(self.pooled(x)) for x in (step.first, step.second)]
-        seen = {}
-        for name, x, batch in zip(
-            ("output", "second_output"), (step.first, step.second), batches, strict=True
-        ):
-            by = self.normaliser(batch, execution, state, state)
-            seen[name] = self.shaped(output(self.pooled(x), by, self.meaning.form), x)
+        tensors = (step.first, step.second)
+        batches = [Batch(self.pooled(x), self) for x in tensors]
+        for batch in batches:
+            self.admit(batch, execution)
         axis = "shared-layer-updates"
         if step.form == "functional":
             axis += "-in-a-functional-model"
+        hidden = self.hidden
+        normalisers = Later(lambda: self.normalisers(axis, batches, execution, state, hidden))
+        seen = NOTHING
+        for index, name in enumerate(("output", "second_output")):
+            shown = partial(self.shown_of_one, tensors, batches, normalisers, index)
+            seen = seen.with_({name: shown})
         return seen, self.updated_twice(axis, batches, execution, state)
 
-    def fit(
-        self, step: say.Fit, state: dict[str, Bounded]
-    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    def shown_of_one(
+        self,
+        tensors: Sequence[Tensor],
+        batches: Sequence[Batch],
+        normalisers: Callable[[], list[Normaliser | None]],
+        index: int,
+    ) -> Bounded:
+        """Return the output of one of two applications; anything where their order is open."""
+        by, x = normalisers()[index], batches[index].x
+        if by is None:
+            return self.shaped(Bounded(np.zeros_like(x), np.full_like(x, np.inf)), tensors[index])
+        return self.shaped(self.shown("output", output(x, by, self.form)), tensors[index])
+
+    def fit(self, step: say.Fit, state: Quantities) -> Outcome:
         """Train by plain gradient descent, batch after batch."""
         execution = self.switches.loop("training")
         samples = step.x.shape[0]
         size = step.batch_size or samples
         x, dy = self.array(step.x), self.array(step.dy)
-        losses: list[Bounded] = []
+        losses: list[Callable[[], Bounded]] = []
         for _ in range(step.epochs):
             losses = []
             for start in range(0, samples, size):
                 part = slice(start, start + size)
                 loss, state = self.descend(x[part], dy[part], execution, state, step)
                 losses.append(loss)
-        return {"loss": self.averaged(losses, samples)}, state
+        return Quantities({"loss": lambda: self.averaged(losses, samples)}), state
 
     def descend(
-        self,
-        x: Array,
-        dy: Array,
-        execution: Execution,
-        state: dict[str, Bounded],
-        step: say.Fit,
-    ) -> tuple[Bounded, dict[str, Bounded]]:
+        self, x: Array, dy: Array, execution: Execution, state: Quantities, step: say.Fit
+    ) -> tuple[Callable[[], Bounded], Quantities]:
         """Return the summed loss of one batch, and the state after training on it."""
         pooled, weight = x.reshape(-1, x.shape[-1]), dy.reshape(-1, x.shape[-1])
-        seen, after = self.execute(pooled, weight / len(x), execution, state, step.updates)
-        for name, gradient in (("gamma", "dgamma"), ("beta", "dbeta")):
-            if gradient in seen:
-                moved = descended(
-                    state[name], seen[gradient], step.learning_rate, self.meaning.form
-                )
-                after = {**after, name: moved}
-        return self.summed_loss(weight, seen["output"]), after
+        gradient = Gradient(weight / len(x))
+        seen, after = self.execute(pooled, gradient, execution, state, step.updates)
+
+        def moved(name: str) -> Bounded:
+            found = descended(state[name], seen[f"d{name}"], step.learning_rate, self.form)
+            return self.shown(name, found)
+
+        learning = [name for name in ("gamma", "beta") if f"d{name}" in seen]
+        after = after.with_({name: partial(moved, name) for name in learning})
+        return Later(lambda: self.summed_loss(weight, seen["output"])), after
 
     def summed_loss(self, dy: Array, result: Bounded) -> Bounded:
         """Return ``sum(dy·output)``."""
         error = (np.abs(dy) * result.bound).sum()
-        error += self.meaning.form.accumulated(dy.size + 3) * (np.abs(dy) * result.magnitude).sum()
+        error += self.form.accumulated(dy.size + 3) * (np.abs(dy) * result.magnitude).sum()
         return Bounded(np.asarray((dy * result.value).sum()), np.asarray(error))
 
-    def averaged(self, losses: list[Bounded], samples: int) -> Bounded:
+    def averaged(self, parts: Sequence[Callable[[], Bounded]], samples: int) -> Bounded:
         """Return the mean over samples of summed losses."""
+        losses = [part() for part in parts]
         value = sum(loss.value for loss in losses) / samples
         size = sum(loss.magnitude for loss in losses) / samples
         error = sum(loss.bound for loss in losses) / samples
-        roundings = self.meaning.form.accumulated(2 * len(losses) + 4)
+        roundings = self.form.accumulated(2 * len(losses) + 4)
         return Bounded(np.asarray(value), np.asarray(error + roundings * size))
 
-    def evaluate(
-        self, step: say.Evaluate, state: dict[str, Bounded]
-    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    def evaluate(self, step: say.Evaluate, state: Quantities) -> Outcome:
         """Return the loss: the mean over samples of ``sum(dy·output)``."""
         execution = self.switches.loop("inference")
         seen, after = self.execute(self.pooled(step.x), None, execution, state, "forgotten")
-        loss = self.summed_loss(self.pooled(step.dy), seen["output"])
-        return {"loss": self.averaged([loss], step.x.shape[0])}, after
+        loss = partial(self.loss_of, self.pooled(step.dy), seen)
+        return Quantities({"loss": lambda: self.averaged([loss], step.x.shape[0])}), after
 
-    def predict(
-        self, step: say.Predict, state: dict[str, Bounded]
-    ) -> tuple[dict[str, Bounded], dict[str, Bounded]]:
+    def loss_of(self, dy: Array, seen: Quantities) -> Bounded:
+        """Return ``sum(dy·output)`` of what an execution shows."""
+        return self.summed_loss(dy, seen["output"])
+
+    def predict(self, step: say.Predict, state: Quantities) -> Outcome:
         """Return the last prediction of as many as the step asks."""
         execution = self.switches.loop("inference")
-        seen: dict[str, Bounded] = {}
-        for _ in range(step.repeat):
-            seen, state = self.execute(self.pooled(step.x), None, execution, state, "forgotten")
-        return {"output": self.shaped(seen["output"], step.x)}, state
+        seen, state = self.execute_repeatedly(
+            self.pooled(step.x), None, execution, state, "forgotten", step.repeat
+        )
+        return self.all_shaped(seen, step.x), state
+
+    def all_shaped(self, seen: Quantities, like: Tensor) -> Quantities:
+        """Return pooled quantities in the shape of the tensor, parameters as they are."""
+        return Quantities({name: partial(self.shaped_one, seen, name, like) for name in seen})
+
+    def shaped_one(self, seen: Quantities, name: str, like: Tensor) -> Bounded:
+        """Return one quantity in the shape of the tensor."""
+        return self.shaped(seen[name], like)
 
     def array(self, tensor: Tensor) -> Array:
         """Return a tensor as float64 with the channel axis last."""
-        array = np.array(tensor.values, dtype=np.float64).reshape(tensor.shape)
-        return np.moveaxis(array, self.meaning.channel_axis, -1)
+        return np.moveaxis(values_of(tensor), self.meaning.channel_axis, -1)
 
     def pooled(self, tensor: Tensor) -> Array:
         """Return a tensor as ``(n, channels)``. Clause BN-3.1."""
         array = self.array(tensor)
-        return array.reshape(-1, array.shape[-1])
+        return array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
     def shaped(self, quantity: Bounded, like: Tensor) -> Bounded:
         """Return a pooled quantity in the shape of the tensor; parameters stay as they are."""
@@ -210,3 +255,11 @@ class Oracle(Executor):
             return np.moveaxis(array.reshape(moved), -1, self.meaning.channel_axis)
 
         return Bounded(back(quantity.value), back(quantity.bound))
+
+
+@lru_cache(maxsize=4096)
+def values_of(tensor: Tensor) -> Array:
+    """Return the values of a tensor as float64, in its shape."""
+    array = np.array(tensor.values, dtype=np.float64).reshape(tensor.shape)
+    array.setflags(write=False)
+    return array

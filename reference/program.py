@@ -14,6 +14,7 @@ from reference.chosen import Conventions
 from suites.vocabulary import ABSENT, Enclose, Layer, Mode, Target, Training
 
 Run = Literal["training", "inference"]
+READ_BY_CALL = "trainable-read-by-call"
 
 
 class Refusal(Exception):
@@ -22,7 +23,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of the layer: its mode, and whether the layer is trainable in it."""
+    """One execution of the layer: its mode, and whether gamma and beta may learn in it."""
 
     run: Run
     statistics_move: bool
@@ -36,7 +37,9 @@ class Switches:
     layer: Layer
     conventions: Conventions
     trainable: bool = field(init=False)
-    trainable_for_fit: bool | None = None
+    trainable_when_built: bool | None = None
+    trainable_when_compiled: bool | None = None
+    trainable_at_first_fit: bool | None = None
     remembered: Run | None = None
     enclosed: Enclose | None = None
     model_trainable: bool = True
@@ -45,18 +48,40 @@ class Switches:
         """Start with the constructor's `trainable`."""
         self.trainable = self.layer.trainable is ABSENT or bool(self.layer.trainable)
 
+    def build(self) -> None:
+        """Note what `trainable` is when the layer's variables are created."""
+        self.trainable_when_built = self.trainable
+
+    def read_by_call(self, current: bool) -> bool:
+        """Return whether an execution finds the layer trainable, which is now `current`.
+
+        Clause BN-8.7.
+        """
+        built = self.trainable_when_built
+        if built is None or built == current:
+            return current
+        return current if self.conventions[READ_BY_CALL] == "at every call" else built
+
     def compile(self) -> None:
         """Forget what the last compiled training loop knew, and take a fresh look if asked to."""
-        late = self.conventions["trainable-read-by-fit"] != "when the model was compiled"
-        self.trainable_for_fit = None if late else self.trainable
+        self.trainable_when_compiled = self.trainable
+        self.trainable_at_first_fit = None
 
-    def fit_trainable(self) -> bool:
-        """Return whether a training loop started now finds the layer trainable."""
-        if self.conventions["trainable-read-by-fit"] == "at every fit":
+    def read_by_fit(self) -> bool:
+        """Return whether a training loop started now finds the layer trainable. Clause BN-8.4."""
+        if self.trainable_at_first_fit is None:
+            self.trainable_at_first_fit = self.trainable
+        compiled = self.trainable_when_compiled
+        possible = {
+            "at every fit": self.trainable,
+            "at the first fit after compiling": self.trainable_at_first_fit,
+            "when the model was compiled": self.trainable_at_first_fit
+            if compiled is None
+            else compiled,
+        }
+        if len(set(possible.values())) == 1:
             return self.trainable
-        if self.trainable_for_fit is None:
-            self.trainable_for_fit = self.trainable
-        return self.trainable_for_fit
+        return possible[str(self.conventions["trainable-read-by-fit"])]
 
     def switch(self, run: Run) -> None:
         """Note the mode last switched to; `bare` asks whether the implementation remembers it."""
@@ -75,18 +100,22 @@ class Switches:
         """Return the execution of one call."""
         if mode == "is-true-test":
             training = Training.FALSE  # A tensor is never the object True, whatever it holds.
-        asked = self.asked(training)
+        fed = mode == "fed"
+        asked = self.resolved("training-tensor", training) if fed else self.asked(training)
         if asked is not None:
             self.switch(asked)
         asked, _ = self.inside(asked, asked is None)
-        return self.execution(asked or self.bare(), asked, self.trainable)
+        return self.execution(
+            asked or self.bare(), asked, self.read_by_call(self.trainable), self.trainable
+        )
 
     def loop(self, run: Run) -> Execution:
         """Return the executions inside fit (`training`), evaluate or predict (`inference`)."""
         self.switch(run)
         asked, bare = self.inside(run, False)
-        trainable = self.fit_trainable() if run == "training" else self.trainable
-        return self.execution(self.bare() if bare else asked or run, asked, trainable)
+        learning = self.read_by_fit() if run == "training" else self.trainable
+        run = self.bare() if bare else asked or run
+        return self.execution(run, asked, self.read_by_call(learning), learning)
 
     def inside(self, caller: Run | None, bare: bool) -> tuple[Run | None, bool]:
         """Return what a caller's mode has become where the model executes the layer.
@@ -140,10 +169,10 @@ class Switches:
             return self.remembered
         return "training" if self.conventions["bare-call"] == "training" else "inference"
 
-    def execution(self, run: Run, asked: Run | None, trainable: bool) -> Execution:
-        """Apply freezing to a mode."""
+    def execution(self, run: Run, asked: Run | None, trainable: bool, learning: bool) -> Execution:
+        """Apply freezing to a mode; `learning` tells whether gamma and beta are frozen."""
         if trainable:
-            return Execution(run, statistics_move=True, trainable=True)
+            return Execution(run, statistics_move=True, trainable=learning)
         mode = self.conventions["trainable-false-mode"]
         if mode == "inference even with training=True" or (
             mode == "inference unless training=True" and asked != "training"
@@ -152,7 +181,7 @@ class Switches:
         moving = run == "training" and (
             self.conventions["trainable-false-statistics"] == "still move in training"
         )
-        return Execution(run, moving, trainable=False)
+        return Execution(run, moving, trainable=learning)
 
     def parameters_move(self, execution: Execution) -> bool:
         """Return whether gamma and beta receive gradients in this execution."""

@@ -1,9 +1,15 @@
-"""How a running statistic takes in a batch, with the error bound of every form in use."""
+"""How a running statistic takes in a batch, with the error bound of every form in use.
+
+The derivations are in `reference/ERROR_BOUNDS.md`.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,16 +35,18 @@ class Weights:
     keep: float
     give: float
 
-    @property
-    def inconsistency(self) -> float:
-        """Return by how much the two fail to add up to one."""
-        return abs(float(Fraction(self.keep) + Fraction(self.give) - 1))
-
     def misread(self, form: Format) -> tuple[float, float]:
         """Return how far keep and give move when either is rounded or made from the other."""
-        keep = max(form.misread(self.keep), form.misread_complement(self.give))
-        give = max(form.misread(self.give), form.misread_complement(self.keep))
-        return keep + self.inconsistency, give + self.inconsistency
+        return misread_in(form, self)
+
+
+@lru_cache(maxsize=4096)
+def misread_in(form: Format, weights: Weights) -> tuple[float, float]:
+    """Return what `Weights.misread` does; weights are few and asked for often."""
+    apart = abs(float(Fraction(weights.keep) + Fraction(weights.give) - 1))
+    keep = max(form.misread(weights.keep), form.misread_complement(weights.give))
+    give = max(form.misread(weights.give), form.misread_complement(weights.keep))
+    return keep + apart, give + apart
 
 
 def keeping(keep: float) -> Weights:
@@ -58,13 +66,19 @@ def blended(old: Bounded, batch: Bounded, weights: Weights, form: Format) -> Bou
     and the ways a framework rounds the two weights.
     """
     keep, give = weights.keep, weights.give
-    misread_keep, misread_give = weights.misread(form)
-    value = keep * old.value + give * batch.value
-    error = abs(keep) * old.bound + abs(give) * batch.bound
-    error = error + max(misread_keep, misread_give) * old.magnitude
-    error = error + misread_give * batch.magnitude
-    sizes = (abs(keep) + abs(give)) * old.magnitude + abs(give) * batch.magnitude
-    return Bounded(value, error + form.accumulated(3) * sizes + form.smallest)
+    of_keep, of_give = weights.misread(form)
+    with np.errstate(all="ignore"):
+        value = keep * old.value + give * batch.value
+        apart = np.abs(old.value - batch.value) + old.bound + batch.bound
+        weighed = (abs(keep) + of_keep) * old.magnitude + (abs(give) + of_give) * batch.magnitude
+        summed = of_keep * old.magnitude + of_give * batch.magnitude
+        summed = summed + form.accumulated(2) * weighed
+        moved = of_give * apart + form.roundoff * (np.abs(value) + of_give * apart)
+        moved = moved + form.accumulated(3) * (abs(give) + of_give) * apart
+        error = abs(keep) * old.bound + abs(give) * batch.bound + np.maximum(summed, moved)
+        error = error + form.roundoff * (abs(keep) * old.bound + abs(give) * batch.bound)
+        error = error + 3 * form.loss + 6 * form.flush
+        return form.settled(value, error, old.magnitude + batch.magnitude)
 
 
 def debiased(
@@ -80,26 +94,26 @@ def debiased(
     updates = state.updates + 1
     power = weights.keep**updates
     correction = 1 - power
-    misread = max(weights.misread(form))
-    slack = updates * misread + form.accumulated(2 * updates + 2) * power + form.roundoff
-    with np.errstate(divide="ignore", invalid="ignore"):
+    moved = updates * max(weights.misread(form))
+    if 0 < power < 1:
+        moved += form.misread(updates) * abs(math.log(weights.keep)) * power
+    slack = moved + form.accumulated(updates + form.root) * (power + moved)
+    slack += form.roundoff * (1 + slack) + form.loss
+    with np.errstate(all="ignore"):
         value = biased.value / correction
-        ratio = slack / max(correction - slack, np.finfo(np.float64).tiny)
-        error = biased.bound / correction + (np.abs(value) + biased.bound / correction) * ratio
-        error = error + form.accumulated(2) * np.abs(value) + form.smallest
-    return Bounded(value, error), Debiased(biased, updates)
+        least = np.float64(correction - slack if correction > slack else 0.0)
+        error = biased.bound / least + np.abs(value) * (slack / least)
+        error = error + form.accumulated(2) * (np.abs(value) + error)
+        error = error + form.loss + form.flush / least
+    return form.settled(value, error), Debiased(biased, updates)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Hidden:
     """What an implementation keeps and does not show: debiased averages, and a count of updates."""
 
-    averages: dict[str, Debiased] = field(default_factory=dict)
+    averages: Mapping[str, Callable[[], Debiased | None]] = field(default_factory=dict)
     updates: int = 0
-
-    def copy(self) -> Hidden:
-        """Return the same, to go on from independently."""
-        return Hidden(dict(self.averages), self.updates)
 
 
 def fresh(like: Bounded) -> Debiased:
@@ -109,7 +123,10 @@ def fresh(like: Bounded) -> Debiased:
 
 def descended(parameter: Bounded, gradient: Bounded, rate: float, form: Format) -> Bounded:
     """Return parameter − rate·gradient, a step of plain gradient descent."""
-    value = parameter.value - rate * gradient.value
-    error = parameter.bound + rate * gradient.bound + form.misread(rate) * gradient.magnitude
-    sizes = parameter.magnitude + rate * gradient.magnitude
-    return Bounded(value, error + form.accumulated(2) * sizes + form.smallest)
+    with np.errstate(all="ignore"):
+        value = parameter.value - rate * gradient.value
+        size = (abs(rate) + form.misread(rate)) * gradient.magnitude
+        error = parameter.bound + abs(rate) * gradient.bound
+        error = error + form.misread(rate) * gradient.magnitude + form.accumulated(2) * size
+        error = error + form.roundoff * parameter.magnitude + form.loss + 4 * form.flush
+        return form.settled(value, error, size + parameter.magnitude)

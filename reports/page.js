@@ -48,6 +48,7 @@ function goTo(id) {
   if (state.scenario) go({ scenario: '', at: '' });
   const target = document.getElementById(id);
   if (!target) return;
+  for (let fold = target.closest('details'); fold; fold = fold.parentElement.closest('details')) fold.open = true;
   target.scrollIntoView();
   if (!target.hasAttribute('tabindex')) target.setAttribute('tabindex', '-1');
   target.focus({ preventScroll: true });

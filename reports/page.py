@@ -16,7 +16,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.page_words import address_words, circumstances, headline_versions, value_words
+from reports.page_conventions import MARKS, WORDS, convention_groups, standings
+from reports.page_surprises import counted, surprises, unnamed_behaviours
+from reports.page_words import address_words, few, headline_versions, quoted, value_words
 from reports.results import PAPER, write_text_whole
 from reports.verdicts import VERDICTS
 
@@ -43,6 +45,7 @@ def write_page(results: Json, path: str | Path) -> None:
 def render_page(results: Json) -> str:
     """Return the HTML of the page for results that `reports.results.validate` accepts."""
     style = _asset("page.css")
+    conventions = convention_groups(results)
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, SCRIPTS)) + "\n})();\n"
     return (
         _environment()
@@ -57,10 +60,15 @@ def render_page(results: Json) -> str:
             appearances={name: asdict(shown) for name, shown in VERDICTS.items()},
             counts=_verdict_counts(results["cells"]),
             known=sum(bool(cell["known"]) and cell["expected"] for cell in results["cells"]),
-            unexpected=[cell for cell in results["cells"] if not cell["expected"]],
+            unexpected=counted(results),
+            surprises=surprises(results),
+            unnamed=unnamed_behaviours(results),
             suites=_suites(results),
             agreement=_agreement(results),
-            conventions=_convention_rows(results),
+            conventions=conventions,
+            standings=standings(conventions),
+            marks=MARKS,
+            mark_words=WORDS,
         )
     )
 
@@ -79,8 +87,9 @@ def _environment() -> Environment:
     }
     environment.filters.update(
         address_words=address_words,
-        circumstances=circumstances,
+        few=few,
         headline_versions=headline_versions,
+        quoted=quoted,
         value_words=value_words,
     )
     environment.tests["address"] = lambda text: str(text).startswith(("https://", "http://"))
@@ -150,19 +159,3 @@ def _standing(groups: list[list[str]]) -> str:
     if sum(map(len, inhabited)) < 2 and len(groups) < 2:
         return ALONE
     return AGREE if len(groups) == 1 else PAPER_DIFFERS
-
-
-def _convention_rows(results: Json) -> list[Json]:
-    """Return one row per convention: what each implementation declares for it, where and why."""
-    return [
-        {
-            "axis": axis,
-            "declared": {
-                implementation["name"]: [
-                    entry for entry in implementation["conventions"] if entry["axis"] == axis["id"]
-                ]
-                for implementation in results["implementations"]
-            },
-        }
-        for axis in results["conventions"]
-    ]

@@ -3,6 +3,7 @@
 
 const results = JSON.parse(document.getElementById('results').textContent);
 const verdicts = JSON.parse(document.getElementById('verdicts').textContent);
+const unnamed = JSON.parse(document.getElementById('unnamed').textContent);
 const byKey = (entries, key) => new Map(entries.map((entry) => [entry[key], entry]));
 const scenarios = byKey(results.scenarios, 'name');
 const implementations = byKey(results.implementations, 'name');

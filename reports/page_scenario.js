@@ -97,6 +97,7 @@ function answer(cell, at) {
     element('p', {}, cell.reason),
     cell.known && knownNote(cell.known),
     cell.explanations.length > 0 && explanations(cell.explanations),
+    unnamedNotes(cell),
     cell.steps.length > 0 ? stepsFold(cell, open) : element('p', { class: 'small muted' }, 'Nothing was observed.'),
   );
 }
@@ -108,8 +109,12 @@ function answersLine(answers) {
 }
 
 function flag(cell) {
-  if (!cell.expected) return element('span', { class: 'tag unexpected' }, 'unexpected');
+  if (!cell.expected) return unexpectedTag();
   return cell.known ? element('span', { class: 'tag' }, 'known') : '';
+}
+
+function unexpectedTag() {
+  return element('span', { class: 'tag unexpected' }, 'unexpected');
 }
 
 function knownNote(known) {
@@ -122,6 +127,25 @@ function explanations(entries) {
     element('li', {}, entry.sentence, ' ', axisLink(entry.axis));
   const title = entries.length === 1 ? 'One change would explain it' : 'Any one of these changes would explain it';
   return element('div', { class: 'explanations' }, element('b', {}, title), element('ul', {}, entries.map(change)));
+}
+
+// What no combination of conventions explains, with the one that comes closest.
+function unnamedNotes(cell) {
+  const found = unnamed.filter((entry) =>
+    entry.implementation === cell.implementation && entry.scenario === cell.scenario);
+  if (found.length === 0) return null;
+  const note = (entry) =>
+    element('li', {}, entry.sentence, ' ', !entry.expected && unexpectedTag(), closestFit(entry));
+  return element('div', { class: 'explanations unnamed' },
+    element('b', {}, found.length === 1 ? 'A behaviour without a name' : 'Behaviours without a name'), element('ul', {}, found.map(note)));
+}
+
+function closestFit(entry) {
+  if (entry.closest.length === 0) return null;
+  const line = ({ axis, value }) => element('li', {}, axisLink(axis), ': ', element('b', {}, value));
+  return element('details', {},
+    element('summary', {}, `the closest fit: ${plural(entry.closest.length, 'convention')} (${entry.context})`),
+    element('ul', {}, entry.closest.map(line)));
 }
 
 // The table is drawn when it is first opened: most readers open one of many.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST_FRAGMENT = 24
+MOST_NAMES = 3
 
 
 def circumstances(when: dict[str, Any]) -> str:
@@ -23,8 +25,13 @@ def _circumstance(key: str, value: object) -> str:
 
 
 def value_words(value: str | float) -> str:
-    """Return a convention's value as a person writes it: 1e-05 is "0.00001"."""
-    return value if isinstance(value, str) else f"{Decimal(repr(value)):f}"
+    """Return a convention's value as a person writes it: 1e-05 is "0.00001", 1.0 is "1"."""
+    return value if isinstance(value, str) else f"{Decimal(repr(value)).normalize():f}"
+
+
+def quoted(value: str | float) -> str:
+    """Return a convention's value as it is written in a sentence."""
+    return f"‘{value}’" if isinstance(value, str) else value_words(value)
 
 
 def headline_versions(versions: dict[str, str]) -> dict[str, str]:
@@ -39,4 +46,12 @@ def address_words(address: str) -> str:
     shown = (
         parts.netloc.removeprefix("www.") + ("/…" if before else "") + (f"/{last}" if last else "")
     )
-    return shown + (f"#{parts.fragment}" if parts.fragment and len(parts.fragment) < 24 else "")
+    return shown + (
+        f"#{parts.fragment}" if parts.fragment and len(parts.fragment) < LONGEST_FRAGMENT else ""
+    )
+
+
+def few(names: Sequence[str], between: str = ", ") -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = len(names) - MOST_NAMES
+    return between.join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -161,10 +161,11 @@ def _repeated(results: dict[str, Any]) -> Iterator[tuple[Place, str]]:
         "cells": ("implementation", "scenario"),
         "agreement": ("scenario",),
         "pairs": ("from", "to"),
+        "identified": ("implementation",),
     }
     for part, keys in named.items():
         seen = set()
-        for index, entry in enumerate(results[part]):
+        for index, entry in enumerate(results.get(part, ())):
             name = tuple(entry[key] for key in keys)
             if name in seen:
                 yield (part, index), f"{' and '.join(map(repr, name))} occurs twice"
@@ -184,8 +185,8 @@ def _dangling(results: dict[str, Any]) -> Iterator[tuple[Place, str]]:
 
 
 def _references(results: dict[str, Any]) -> Iterator[tuple[Place, str, str]]:
-    for part in ("implementations", "scenarios", "cells", "agreement", "pairs"):
-        for index, entry in enumerate(results[part]):
+    for part in ("implementations", "scenarios", "cells", "agreement", "pairs", "identified"):
+        for index, entry in enumerate(results.get(part, ())):  # older results identify nothing
             yield from _names_in((part, index), entry)
 
 
@@ -202,8 +203,13 @@ NAMES = {
     "from": "implementation",
     "to": "implementation",
     "same": "scenario",
+    "decided_by": "scenario",
+    "contradicted_by": "scenario",
 }
 """What kind of thing is named under each key of the results."""
+
+KEYS_NAME = {"closest": "convention"}
+"""What kind of thing the keys of an object name, by the key it is found under."""
 
 
 def _names_in(place: Place, value: object, kind: str | None = None) -> Iterator[Any]:
@@ -214,6 +220,8 @@ def _names_in(place: Place, value: object, kind: str | None = None) -> Iterator[
             continue
         named = kind if isinstance(key, int) else NAMES.get(key)
         yield from _names_in((*place, key), item, named)
+        if key in KEYS_NAME:
+            yield from (((*place, key), KEYS_NAME[key], name) for name in item)
 
 
 def _entries(value: object) -> Iterable[tuple[Any, Any]]:

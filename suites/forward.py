@@ -9,11 +9,10 @@ from suites.inputs import (
     BASE,
     BETA,
     GAMMA,
-    RUNNING_MEAN,
-    RUNNING_VARIANCE,
     TRAINED,
     batch,
-    cast,
+    far_from_zero,
+    of_dtype,
     without_beta,
     without_gamma,
 )
@@ -48,6 +47,19 @@ SCENARIOS = (
         settles=("training-output-variance",),
         clauses=("BN-3.2",),
         sources=(PAPER, TORCH),
+    ),
+    *(
+        scenario(
+            name=f"values-far-from-zero{'-rank-4' if rank == 4 else ''}",
+            question="Does the variance of values far from zero keep its digits?",
+            layer=replace(BASE, rank=rank),
+            steps=(Call(far_from_zero("far", 3, rank), TRUE),),
+            about=("output", "running_mean", "running_variance"),
+            settles=("training-output-statistics",),
+            clauses=("BN-3.2",),
+            sources=(KERAS, TORCH, "https://github.com/keras-team/keras/pull/18795"),
+        )
+        for rank in (2, 4)
     ),
     scenario(
         name="epsilon-in-training",
@@ -157,7 +169,7 @@ SCENARIOS = (
         layer=without_beta(without_gamma(BASE)),
         steps=(Call(batch("no-gamma-and-no-beta"), TRUE),),
         settles=("training-output-variance",),
-        clauses=("BN-2.1",),
+        clauses=("BN-2.1", "BN-15.5"),
         sources=(KERAS, TORCH, CONTRIB),
     ),
     scenario(
@@ -214,14 +226,7 @@ SCENARIOS = (
     scenario(
         name="float64",
         question="Does a float64 layer compute and keep its statistics in float64?",
-        layer=replace(
-            TRAINED,
-            dtype="float64",
-            gamma=cast(GAMMA, "float64"),
-            beta=cast(BETA, "float64"),
-            running_mean=cast(RUNNING_MEAN, "float64"),
-            running_variance=cast(RUNNING_VARIANCE, "float64"),
-        ),
+        layer=of_dtype(TRAINED, "float64"),
         steps=(
             Call(batch("float64", dtype="float64"), TRUE),
             Call(batch("float64", dtype="float64"), FALSE),
@@ -229,5 +234,28 @@ SCENARIOS = (
         settles=("float64-layer",),
         clauses=("BN-1.1", "BN-4.1"),
         sources=(KERAS, TORCH),
+    ),
+    *(
+        scenario(
+            name=f"{dtype}-{word}",
+            question=f"What does a {dtype} layer compute in {word}, and which dtype do its "
+            "parameters and statistics have?",
+            layer=of_dtype(TRAINED, dtype),
+            steps=(Call(batch("low-precision", dtype=dtype), mode),),
+            about=("output", "gamma", "beta", "running_mean", "running_variance"),
+            settles=settles,
+            clauses=clauses,
+            sources=(KERAS, TORCH),
+        )
+        for dtype in ("float16", "bfloat16")
+        for word, mode, settles, clauses in (
+            (
+                "training",
+                TRUE,
+                ("low-precision-layer", "low-precision-statistics", "low-precision-parameters"),
+                ("BN-10.1", "BN-10.2", "BN-10.3", "BN-10.4", "BN-10.5"),
+            ),
+            ("inference", FALSE, ("inference-output-statistics",), ("BN-10.1", "BN-6.2")),
+        )
     ),
 )

@@ -87,8 +87,8 @@ SCENARIOS = (
         question="Does freezing the layer change what training=True does?",
         layer=TRAINED,
         steps=(FREEZE, Call(X, TRUE)),
-        settles=("trainable-false-mode", "trainable-false-statistics"),
-        clauses=("BN-8.2", "BN-8.3"),
+        settles=("trainable-false-mode", "trainable-false-statistics", "trainable-read-by-call"),
+        clauses=("BN-8.2", "BN-8.3", "BN-8.7"),
         sources=DOCUMENTED,
     ),
     scenario(
@@ -107,6 +107,15 @@ SCENARIOS = (
         steps=(FREEZE, Call(X, FALSE)),
         settles=("inference-output-statistics",),
         clauses=("BN-6.2",),
+        sources=DOCUMENTED,
+    ),
+    scenario(
+        name="frozen-bare-call",
+        question="Which mode does a bare call on a layer frozen after it was built run in?",
+        layer=TRAINED,
+        steps=(FREEZE, Call(X)),
+        settles=("trainable-false-mode",),
+        clauses=("BN-8.2", "BN-6.3"),
         sources=DOCUMENTED,
     ),
     scenario(

@@ -35,8 +35,31 @@ SCENARIOS = (
         question="Does the gradient in inference hold the running statistics constant?",
         layer=LAYER,
         steps=(Call(batch("inference-gradients/9"), FALSE, weights("inference-gradients/9")),),
-        settles=("inference-output-statistics",),
+        settles=("inference-output-statistics", "inference-gradient"),
         clauses=("BN-7.4",),
+    ),
+    *(
+        scenario(
+            name=f"second-order-in-{word}",
+            question="Is the gradient of a gradient right, as a penalty on gradients needs it, "
+            f"in {word}?",
+            layer=LAYER,
+            steps=(
+                Call(
+                    batch("second-order/2"),
+                    mode,
+                    weights("second-order/2"),
+                    dx_weights=weights("second-order/other"),
+                ),
+            ),
+            about=("dx", "second_dx"),
+            settles=(axis,),
+            clauses=("BN-7.5",),
+        )
+        for word, mode, axis in (
+            ("training", TRUE, "training-gradient"),
+            ("inference", FALSE, "inference-gradient"),
+        )
     ),
     scenario(
         name="gradients-without-parameters",

@@ -10,11 +10,12 @@ import hashlib
 import math
 from dataclasses import replace
 
-from suites.vocabulary import ABSENT, Layer, Tensor
+from suites.vocabulary import ABSENT, Absent, Layer, Tensor
 
 CHANNELS = 3
 SCALES = (2.0**-9, 2.0**-4, 2.0**-1)
 OFFSETS = (2.0**-4, 1.0, 8.0)
+FAR_OFFSETS = (2.0**10, 2.0**12, -(2.0**13))
 SPATIAL = {2: (), 3: (3,), 4: (2, 3), 5: (2, 1, 3)}
 
 GAMMA = Tensor("float32", (3,), (1.5, 0.5, -2.0))
@@ -80,6 +81,17 @@ def batch(key: str, samples: int = 5, rank: int = 2, dtype: str = "float32") -> 
     return Tensor(dtype, shape, tuple(values))
 
 
+def far_from_zero(key: str, samples: int = 5, rank: int = 2) -> Tensor:
+    """Return an input whose mean is some thousand to ten thousand times its deviation.
+
+    A variance computed as E[x²] − E[x]² keeps none of its digits there in float32.
+    """
+    shape = (samples, *SPATIAL[rank], CHANNELS)
+    drawn = numbers(key, math.prod(shape))
+    values = (FAR_OFFSETS[i % CHANNELS] + 2.0**-4 * k for i, k in enumerate(drawn))
+    return Tensor("float32", shape, tuple(values))
+
+
 def weights(key: str, samples: int = 5, rank: int = 2, dtype: str = "float32") -> Tensor:
     """Return a dy of the shape of `batch`: neither constant nor proportional to the input.
 
@@ -94,3 +106,25 @@ def weights(key: str, samples: int = 5, rank: int = 2, dtype: str = "float32") -
 def cast(tensor: Tensor, dtype: str) -> Tensor:
     """Return the same values under another dtype name."""
     return Tensor(dtype, tensor.shape, tensor.values)
+
+
+def spoiled(tensor: Tensor, index: int) -> Tensor:
+    """Return the tensor with the value at a row-major index made NaN."""
+    values = (*tensor.values[:index], math.nan, *tensor.values[index + 1 :])
+    return replace(tensor, values=values)
+
+
+def of_dtype(layer: Layer, dtype: str) -> Layer:
+    """Return a layer of another dtype, with the same initial values."""
+
+    def recast(value: Tensor | Absent) -> Tensor | Absent:
+        return cast(value, dtype) if isinstance(value, Tensor) else value
+
+    return replace(
+        layer,
+        dtype=dtype,
+        gamma=recast(layer.gamma),
+        beta=recast(layer.beta),
+        running_mean=recast(layer.running_mean),
+        running_variance=recast(layer.running_variance),
+    )

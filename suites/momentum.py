@@ -13,6 +13,7 @@ from suites.vocabulary import ABSENT, Call, Layer, Scenario, Training
 scenario = partial(Scenario, suite="momentum", about=("running_mean",))
 TRUE = Training.TRUE
 DOCUMENTED = (KERAS, TORCH, CONTRIB)
+DEBIASING = ("running-mean-debiasing", "running-variance-debiasing")
 X, OTHER = batch("momentum", 3), batch("momentum/other", 3)
 
 
@@ -82,8 +83,8 @@ SCENARIOS = (
         layer=TRAINED,
         steps=(Call(X, TRUE),),
         about=("running_mean", "running_variance"),
-        settles=("running-variance-factor", "debiasing"),
-        clauses=("BN-4.1",),
+        settles=("running-variance-factor", *DEBIASING),
+        clauses=("BN-4.1", "BN-4.10"),
         sources=(PAPER, *DOCUMENTED),
     ),
     scenario(
@@ -91,8 +92,8 @@ SCENARIOS = (
         question="After ten equal batches, is decay¹⁰ of the initial running value left?",
         layer=BASE,
         steps=(Call(X, TRUE, repeat=10),),
-        settles=("debiasing",),
-        clauses=("BN-4.1",),
+        settles=("running-mean-debiasing",),
+        clauses=("BN-4.1", "BN-4.10"),
         sources=DOCUMENTED,
     ),
     *(
@@ -102,7 +103,7 @@ SCENARIOS = (
             f"{batches} batches?",
             layer=replace(BASE, decay=math.exp(-1 / batches)),
             steps=(Call(X, TRUE, repeat=batches),),
-            settles=("debiasing",),
+            settles=("running-mean-debiasing",),
             clauses=("BN-4.1",),
             sources=DOCUMENTED,
         )

@@ -10,6 +10,7 @@ from suites.inputs import (
     RUNNING_MEAN,
     RUNNING_VARIANCE,
     batch,
+    spoiled,
     weights,
     without_initial_state,
 )
@@ -25,6 +26,7 @@ from suites.vocabulary import (
     Predict,
     ResetStatistics,
     Scenario,
+    Tensor,
     Training,
 )
 
@@ -100,12 +102,33 @@ SCENARIOS = (
         sources=(TORCH, "https://github.com/pytorch/pytorch/issues/1381"),
     ),
     scenario(
+        name="empty-batch",
+        question="What does training on a batch without samples leave in the running statistics?",
+        layer=STARTED,
+        steps=(Call(Tensor("float32", (0, 3), ()), TRUE), Call(X, FALSE)),
+        settles=("empty-batch",),
+        clauses=("BN-3.5",),
+        sources=(
+            "https://github.com/pytorch/pytorch/issues/12013",
+            "https://github.com/tensorflow/tensorflow/pull/33444",
+        ),
+    ),
+    scenario(
+        name="nan-in-a-training-batch",
+        question="Does one NaN in a training batch stay in the running statistics of its channel?",
+        layer=STARTED,
+        steps=(Call(spoiled(X, 4), TRUE), Call(OTHER, TRUE), Call(OTHER, FALSE)),
+        settles=("non-finite-input",),
+        clauses=("BN-9.1", "BN-9.2", "BN-9.3"),
+        sources=DOCUMENTED,
+    ),
+    scenario(
         name="updates-in-place-frozen",
         question="Does trainable=False stop statistics that are updated in place?",
         layer=replace(STARTED, rank=4, updates_in_place=True, trainable=False),
         steps=(Call(batch("running/4", 2, rank=4), TRUE),),
         settles=("trainable-false-statistics",),
-        clauses=("BN-8.3", "BN-5.3"),
+        clauses=("BN-8.3", "BN-5.5"),
         sources=UPDATE_OPS,
     ),
     scenario(
@@ -252,7 +275,7 @@ SCENARIOS = (
         layer=replace(BASE, updates_in_place=True),
         steps=(Call(X, TRUE, updates="forgotten"), Call(OTHER, TRUE)),
         settles=("updates-in-place-argument",),
-        clauses=("BN-5.3",),
+        clauses=("BN-5.5",),
         sources=UPDATE_OPS,
     ),
     scenario(
@@ -262,7 +285,7 @@ SCENARIOS = (
         steps=(Call(X, TRUE),),
         about=("output",),
         settles=("training-output-statistics",),
-        clauses=("BN-6.1", "BN-5.3"),
+        clauses=("BN-6.1", "BN-5.5"),
         sources=UPDATE_OPS,
     ),
     scenario(

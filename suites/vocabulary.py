@@ -60,6 +60,8 @@ class Tensor:
 class Layer:
     """Canonical constructor arguments of a BatchNorm layer. Absent: the framework's default.
 
+    `dtype` is that of the whole layer, parameters and running statistics as far as the framework
+    lets it: float16, bfloat16, float32 or float64.
     `decay` is the weight kept on the OLD running value, in [0, 1]; adapters translate it.
     `momentum_argument` is handed over untranslated, for the questions about the argument itself.
     `gamma`, `beta`, `running_mean` and `running_variance` are initial values of shape
@@ -108,6 +110,8 @@ class Call:
     `training` is said the framework's own way: as an argument, or, where the mode is a switch, by
     `train(mode)` right before the call. `dy` asks for the gradients of ``sum(dy * output)`` with
     respect to x and to those of gamma and beta that are trainable, computed in this same execution.
+    `dx_weights`, of the shape of x, asks further for the gradient of ``sum(dx_weights * dx)`` with
+    respect to x, with dy held constant; it is observed as `second_dx`.
     `mode` says how `training` is passed: as the Python value written; as a tensor fed at execution
     time (`fed`); or as such a tensor which the user's model function tests with ``is True`` to
     choose between two calls (`is-true-test`). `updates` says what the user does about the
@@ -121,6 +125,7 @@ class Call:
     mode: Mode = "python"
     updates: Updates = "documented"
     repeat: int = 1
+    dx_weights: Tensor | None = None
 
 
 @dataclass(frozen=True)

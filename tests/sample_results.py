@@ -27,6 +27,16 @@ def sample_results() -> dict[str, Any]:
     return dict(json.loads(json.dumps(SAMPLE)))
 
 
+def older_results() -> dict[str, Any]:
+    """Return the sample as it was written before conventions were measured."""
+    results = sample_results()
+    del results["identified"]
+    for axis in results["conventions"]:
+        for key in ("group", "question", "consequence"):
+            del axis[key]
+    return results
+
+
 def _declared(axis, value, cite, *, when=None, why=None, assumed=False):
     return {
         "axis": axis,
@@ -66,6 +76,9 @@ CONVENTIONS_OF = {
 CONVENTIONS = [
     {
         "id": "default-epsilon",
+        "group": "Arguments and defaults",
+        "question": "How large is epsilon when nobody writes it?",
+        "consequence": "A channel of small variance comes out smaller.",
         "kind": "number",
         "values": [1e-5, 1e-3],
         "meaning": "The epsilon used when the user writes none.",
@@ -74,6 +87,9 @@ CONVENTIONS = [
     },
     {
         "id": "running-variance-factor",
+        "group": "Running statistics",
+        "question": "Is the running variance fed the sample variance?",
+        "consequence": "Small batches leave another variance behind.",
         "kind": "choice",
         "values": ["1", "n/(n-1)"],
         "meaning": "Whether the running variance is fed the population or the sample variance "
@@ -83,6 +99,9 @@ CONVENTIONS = [
     },
     {
         "id": "trainable-false-mode",
+        "group": "Freezing",
+        "question": "Does freezing also switch to inference?",
+        "consequence": "A frozen layer changes with every batch, or does not.",
         "kind": "choice",
         "values": ["no effect", "inference even with training=True"],
         "meaning": "Whether freezing the layer also makes it normalise with the running "
@@ -92,6 +111,9 @@ CONVENTIONS = [
     },
     {
         "id": "zero-debias-argument",
+        "group": "Running statistics",
+        "question": "Which statistics does zero-debiasing correct?",
+        "consequence": "Early inference still divides by the initial variance.",
         "kind": "choice",
         "values": ["mean only", "mean and variance", "neither"],
         "meaning": "Which running statistics the argument that asks for zero-debiasing corrects.",
@@ -447,6 +469,105 @@ PAIRS = [
     _pair("tf-contrib", "torch", translated=[EPSILON]),
 ]
 
+
+def _finding(axis, status, declared, measured, contexts=("rank 2",), decided_by=(), **more):
+    finding = {
+        "axis": axis,
+        "status": status,
+        "expected": True,
+        "sentence": f"{axis}, of which {status}",
+        "declared": declared,
+        "measured": list(measured),
+        "contexts": list(contexts),
+        "decided_by": list(decided_by),
+        "contradicted_by": [],
+    }
+    return {**finding, **more}
+
+
+def _unnamed(scenario, quantity, fraction, *, expected, closest, instead=()):
+    return {
+        "scenario": scenario,
+        "step": 2,
+        "quantity": quantity,
+        "sentence": f"Nothing explains the {quantity} after step 2.",
+        "context": "rank 2",
+        "expected": expected,
+        "fraction": fraction,
+        "closest": closest,
+        "instead": [{"axis": axis, "value": value} for axis, value in instead],
+    }
+
+
+BY_VARIANCE = ["running-variance-takes-the-sample-variance"]
+BY_FREEZING = ["trainable-false-forces-inference-mode"]
+FROZEN = ["no effect", "inference even with training=True"]
+FINDINGS = {
+    "keras-tensorflow": [
+        _finding("default-epsilon", "as declared", 0.001, [0.001], decided_by=["default-epsilon"]),
+        _finding("default-epsilon", "not reached", 0.001, [1e-5, 0.001], ["rank 4", "rank 5"]),
+        _finding(
+            "running-variance-factor",
+            "otherwise",
+            "1",
+            ["n/(n-1)"],
+            decided_by=BY_VARIANCE,
+            expected=False,
+        ),
+        _finding("trainable-false-mode", "not told apart", FROZEN[1], FROZEN),
+    ],
+    "tf-contrib": [
+        _finding("default-epsilon", "not reached", 0.001, [1e-5, 0.001]),
+        _finding(
+            "running-variance-factor",
+            "as declared",
+            "n/(n-1)",
+            ["n/(n-1)"],
+            ["rank 4", "rank 4, float16", "rank 4, float64", "rank 4, fused=true"],
+            BY_VARIANCE,
+        ),
+        _finding("running-variance-factor", "as declared", "1", ["1"], decided_by=BY_VARIANCE),
+        _finding(
+            "trainable-false-mode", "otherwise", "no effect", FROZEN[1:], decided_by=BY_FREEZING
+        ),
+        _finding(
+            "zero-debias-argument",
+            "as declared",
+            "mean only",
+            ["mean only"],
+            decided_by=["zero-debias-corrects-the-variance"],
+            contradicted_by=["default-epsilon"],
+        ),
+    ],
+    "torch": [
+        _finding("default-epsilon", "as declared", 1e-5, [1e-5], decided_by=["default-epsilon"]),
+        _finding("running-variance-factor", "as declared", "n/(n-1)", ["n/(n-1)"]),
+        _finding("trainable-false-mode", "as declared", "no effect", FROZEN[:1]),
+        _finding("zero-debias-argument", "undeclared", None, ["neither"]),
+    ],
+}
+UNNAMED = {
+    "keras-tensorflow": [
+        _unnamed(
+            "default-epsilon",
+            "output",
+            12.5,
+            expected=False,
+            closest={"running-variance-factor": "1", "default-epsilon": 0.001},
+            instead=[("default-epsilon", 1e-5)],
+        )
+    ],
+    "torch": [
+        _unnamed(
+            "infinite-input-reaches-the-statistics",
+            "running_mean",
+            "Infinity",
+            expected=True,
+            closest={},
+        )
+    ],
+}
+
 SAMPLE = {
     "schema": 1,
     "suite": {
@@ -482,4 +603,8 @@ SAMPLE = {
     "cells": _cells(),
     "agreement": AGREEMENT,
     "pairs": PAIRS,
+    "identified": [
+        {"implementation": name, "conventions": found, "unnamed": UNNAMED.get(name, [])}
+        for name, found in FINDINGS.items()
+    ],
 }

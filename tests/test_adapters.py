@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from adapters.answers import NotExpressible, Refused, framework_call, only, training_keyword
-from adapters.wire import decode_arguments, decode_array, encode_array
+from adapters.wire import Bfloat16, decode_arguments, decode_array, encode_array
 from harness.environments import Unavailable, find_interpreter
-from suites.vocabulary import Training
+from harness.implementations import named
+from harness.respondent import Respondent
+from harness.wire import value_to_json
+from suites.inputs import RUNNING_MEAN, TRAINED, batch, of_dtype, weights
+from suites.vocabulary import Build, Call, Scenario, Tensor, Training
 
 FOLDER = Path(__file__).parent.parent / "adapters"
 FILES = sorted(FOLDER.glob("*.py"))
@@ -132,6 +139,57 @@ def test_array_survives_the_wire_bit_for_bit(array):
     assert back.tobytes() == native.tobytes()
 
 
+BFLOAT16 = np.array([[1.5, -0.0, np.inf], [np.nan, 3e38, 1e-40]], dtype=ml_dtypes.bfloat16)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [BFLOAT16, BFLOAT16.T, BFLOAT16[:0], BFLOAT16[0, 0], Bfloat16(BFLOAT16.astype(np.float32))],
+    ids=["plain", "transposed", "empty", "a number", "marked"],
+)
+def test_bfloat16_survives_the_wire_bit_for_bit(array):
+    sent = np.asarray(getattr(array, "widened", array)).astype(ml_dtypes.bfloat16)
+    message = encode_array(array)
+    assert message["dtype"] == "bfloat16"
+    back = decode_array(message)
+    assert (back.dtype.name, back.shape) == ("bfloat16", sent.shape)
+    assert back.view(np.uint16).tolist() == sent.view(np.uint16).tolist()
+
+
+def test_an_adapter_is_handed_float32_for_bfloat16():
+    handed = decode_arguments({"x": encode_array(BFLOAT16)})["x"]
+    assert handed.dtype == np.float32
+    assert np.array_equal(handed, BFLOAT16.astype(np.float32), equal_nan=True)
+
+
+def test_more_digits_than_bfloat16_has_are_a_value_error_wherever_they_come_from():
+    with pytest.raises(ValueError, match="array of bfloat16 holds digits"):
+        encode_array(Bfloat16([0.1]))
+    with pytest.raises(ValueError, match="array of bfloat16 holds digits"):
+        decode_array({**encode_array(np.array([0.1], dtype=np.float32)), "dtype": "bfloat16"})
+
+
+def test_a_worker_without_ml_dtypes_reads_and_writes_bfloat16():
+    program = (
+        "import json, sys; from adapters.wire import *; message = json.loads(sys.argv[1]);"
+        "values = decode_arguments({'x': message})['x'];"
+        "assert 'ml_dtypes' not in sys.modules;"
+        "assert encode_array(Bfloat16(values)) == message;"
+        "decode_array(message)"
+    )
+    message = value_to_json(Tensor("bfloat16", (2,), (1.5, math.nan)))
+    command = [sys.executable, "-c", program, str(message).replace("'", '"')]
+    done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, check=False, text=True)
+    assert done.stderr.splitlines()[-1].startswith("ValueError: NumPy knows no array of bfloat16")
+
+
+def test_a_nan_in_a_tensor_survives_the_wire():
+    for dtype in ("float16", "bfloat16", "float32", "float64"):
+        back = decode_array(value_to_json(Tensor(dtype, (3,), (1.0, math.nan, -2.0))))
+        assert back.dtype.name == dtype
+        assert np.array_equal(np.asarray(back, dtype=np.float64), [1, np.nan, -2], equal_nan=True)
+
+
 def test_decoded_array_may_be_written():
     decode_array(encode_array(np.zeros(2)))[0] = 1.0
 
@@ -158,6 +216,8 @@ GOOD = encode_array(np.zeros(2, dtype=np.float32))
         {**GOOD, "data": "AAA"},
         {**GOOD, "data": "é"},
         {**GOOD, "data": GOOD["data"][:-4]},
+        {**GOOD, "dtype": "bfloat16", "shape": [1]},
+        {**GOOD, "dtype": ["bfloat16"]},
     ],
     ids=repr,
 )
@@ -170,3 +230,75 @@ def test_only_array_forms_among_arguments_are_decoded():
     decoded = decode_arguments({"x": GOOD, "training": "absent", "dy": None})
     assert decoded["x"].tolist() == [0.0, 0.0]
     assert (decoded["training"], decoded["dy"]) == ("absent", None)
+
+
+@pytest.fixture(scope="module", params=["keras-tensorflow", "torch"])
+def framework(request):
+    (implementation,) = named([request.param])
+    with Respondent(implementation) as respondent:
+        yield respondent
+
+
+def shown(respondent, layer, *steps):
+    """What a real framework shows after each of the steps."""
+    scenario = Scenario("program", "adapters", "What?", layer, steps, (), (), (), ())
+    answer = respondent.answer(scenario)
+    assert answer.verdict is None, answer.reason
+    assert [seen.refusal for seen in answer.traces[0]] == [None] * len(scenario.steps)
+    return [seen.observed for seen in answer.traces[0]]
+
+
+IMAGES = replace(TRAINED, rank=4, epsilon=0.25)
+TRUE, FALSE = Training.TRUE, Training.FALSE
+
+
+def given(key, dtype, make=batch):
+    return make(f"adapters/{key}", 2, 4, dtype)
+
+
+def moved(x, along, step):
+    """`x` a step along a direction."""
+    values = np.add(x.values, np.multiply(step, along))
+    return replace(x, values=tuple(values.tolist()))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_low_precision_is_seen_as_what_it_is(framework, dtype):
+    x, dy, dx_weights = (
+        given("x", dtype),
+        given("dy", dtype, weights),
+        given("dy 2", dtype, weights),
+    )
+    layer = of_dtype(IMAGES, dtype)
+    built, called = shown(framework, layer, Build(), Call(x, TRUE, dy, dx_weights=dx_weights))
+    assert built["running_mean"].astype(np.float64).tolist() == list(RUNNING_MEAN.values)
+    counts = {"updates_counted", "trainable_parameters"}
+    assert {called[name].dtype.name for name in set(called) - counts} == {dtype}
+    assert {called[name].shape for name in ("output", "dx", "second_dx")} == {x.shape}
+
+
+def test_second_gradient_is_zero_where_dx_does_not_depend_on_x(framework):
+    x, dy = given("x", "float32"), given("dy", "float32", weights)
+    (*_, called) = shown(framework, IMAGES, Call(x, FALSE, dy, dx_weights=dy))
+    assert called["dx"].any()
+    assert called["second_dx"].shape == x.shape
+    assert not called["second_dx"].any()
+
+
+def test_second_gradient_is_how_the_weighted_dx_changes(framework):
+    x, dy = given("x", "float64"), given("dy", "float64", weights)
+    # Weights that add up to nothing in each channel: TensorFlow's variance holds its mean constant
+    # (tf.nn.moments), so with others its second gradient is not the derivative of its first.
+    drawn = np.array(given("dy 2", "float64", weights).values).reshape(-1, 3)
+    dx_weights = replace(dy, values=tuple((drawn - drawn.mean(axis=0)).ravel().tolist()))
+    along, step = np.array(given("along", "float64", weights).values), 2.0**-12
+    _, called, above, below = shown(
+        framework,
+        of_dtype(IMAGES, "float64"),
+        Call(x, TRUE, dy, dx_weights=dx_weights),
+        Call(moved(x, along, step), TRUE, dy),
+        Call(moved(x, along, -step), TRUE, dy),
+    )
+    weighted = [np.dot(dx_weights.values, each["dx"].ravel()) for each in (above, below)]
+    expected = (weighted[0] - weighted[1]) / (2 * step)
+    assert np.dot(along, called["second_dx"].ravel()) == pytest.approx(expected, rel=1e-5)

@@ -12,7 +12,7 @@ from harness.pairs import pairs
 from harness.verdict import Cell
 from suites.catalogue import SCENARIOS, scenario_named
 from tests.fakes.fault import CLEAN
-from tests.test_faults import DECLARATIONS, clean_cell
+from tests.asking import DECLARATIONS, clean_cell
 
 RUNNING_VARIANCE = "running-variance-of-3-values"
 MOMENTUM = "momentum-argument-0.9"

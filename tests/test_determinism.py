@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.agreement import OPEN
 from harness.implementations import registered
 from harness.respondent import command_of, silent
 from harness.workers import Worker
+from reference.conventions import OPEN_ORDER
 from suites.catalogue import SCENARIOS, SUITES
 
 BNCONFORM = shutil.which("bnconform", path=Path(sys.executable).parent)
@@ -40,7 +40,7 @@ def shuffled(scenarios, seed):
 def settled(implementation, scenario):
     """Tell whether an implementation is declared to do one thing in a scenario."""
     declared = implementation.conventions(scenario).values
-    return OPEN not in {declared.get(axis) for axis in scenario.settles}
+    return OPEN_ORDER not in {declared.get(axis) for axis in scenario.settles}
 
 
 def different(one, other):

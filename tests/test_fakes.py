@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from suites.vocabulary import (
 from tests.fakes import argument_style, planted
 from tests.fakes.declared import DECLARED
 from tests.fakes.fault import CLEAN
+from tests.fakes.held_out import COMBINED, SINGLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,6 +77,7 @@ HAND = Layer(
 )
 X = tensor([[1], [3]])
 DY = tensor([[1], [0]])
+TRUE, FALSE = Training.TRUE, Training.FALSE
 
 
 @pytest.mark.parametrize("style", CLEAN)
@@ -126,6 +129,121 @@ def test_zero_debiased_mean_by_hand():
     assert seen[1]["running_mean"] == [float(np.float32(11 / 8) / np.float32(7 / 16))]
 
 
+# The second order, against the difference of first gradients a little to either side.
+
+NUMBERS = np.random.default_rng(1).normal(size=(3, 4, 2))
+SECOND_ORDER = {
+    **{style: (module, TRUE) for style, module in CLEAN.items()},
+    "inference": (argument_style, FALSE),
+    **{
+        name: (planted.FAULTS[name], TRUE)
+        for name in (
+            "training-gradient-holds-statistics",
+            "training-output-after-the-update-argument",
+        )
+    },
+    "epsilon-beside-the-root": (SINGLE["epsilon-beside-the-root-switch"], TRUE),
+    "sample-variance-normalises": (SINGLE["sample-variance-normalises"], TRUE),
+    "both": (COMBINED["outside-the-root-by-the-sample"], TRUE),
+    "inference-by-the-batch": (SINGLE["inference-by-the-batch-switch"], FALSE),
+}
+CONSTANT = {
+    "inference",
+    "training-gradient-holds-statistics",
+    "training-output-after-the-update-argument",
+}
+
+
+def derivatives(adapter, mode, x, **more):
+    layer = Layer(
+        channels=2,
+        rank=2,
+        dtype="float64",
+        epsilon=0.5,
+        scale=True,
+        center=True,
+        gamma=tensor([2, -0.5], "float64"),
+        running_mean=tensor([0.5, -1], "float64"),
+        running_variance=tensor([2, 0.25], "float64"),
+    )
+    step = Call(tensor(x, "float64"), mode, dy=tensor(NUMBERS[1], "float64"), **more)
+    (seen,) = trace(adapter, layer, step)
+    return seen
+
+
+@pytest.mark.parametrize("name", SECOND_ORDER)
+def test_second_order_by_differences(name):
+    adapter, mode = SECOND_ORDER[name]
+    x, _, weights = NUMBERS
+    seen = derivatives(adapter, mode, x, dx_weights=tensor(weights, "float64"))["second_dx"]
+    step = 1e-5
+    differences = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        moved = np.zeros_like(x)
+        moved[index] = step
+        beyond, before = (
+            np.array(derivatives(adapter, mode, x + sign * moved)["dx"]) for sign in (1, -1)
+        )
+        differences[index] = (weights * (beyond - before)).sum() / (2 * step)
+    constant = name in CONSTANT
+    assert seen == (np.zeros_like(x).tolist() if constant else pytest.approx(differences, rel=1e-6))
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_second_order_by_hand(style):
+    # As in training: x̂ = ∓1/2, dx̂ = dy · 2, r = 1/2, s = 1, and weights 2, 0.
+    # A = Σ weights · x̂ = -1, B = Σ dy · x̂ = -1/2, C = 2 · 1 - 2 · 1 / 2 = 1
+    # -s · r / 2 · (A · (dy - 1/2) + B · (weights - 1) + (C - 3/2 · A · B) · x̂)
+    #   = -1/4 · (∓1/2 ∓ 1/2 + 1/4 · ∓1/2) = ±9/32
+    call = Call(X, training=Training.TRUE, dy=DY, dx_weights=tensor([[2], [0]]))
+    (seen,) = trace(CLEAN[style], HAND, call)
+    assert seen["second_dx"] == [[0.28125], [-0.28125]]
+
+
+# Batches without samples, with a NaN, and of narrow formats.
+
+
+def test_empty_batch_by_hand():
+    call = Call(tensor(np.zeros((0, 1))), training=Training.TRUE)
+    (ruined,) = trace(argument_style, HAND, call)
+    (untouched,) = trace(CLEAN["deferred"], HAND, call)
+    refused = answer(CLEAN["switch"], HAND, call)["trace"][-1]
+    assert ruined["output"] == untouched["output"] == []
+    assert np.isnan([ruined["running_mean"], ruined["running_variance"]]).all()
+    assert (untouched["running_mean"], untouched["running_variance"]) == ([0], [1])
+    assert refused["refusal"]["type"] == "ValueError"
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_nan_by_hand(style):
+    layer = Layer(channels=2, rank=2, decay=0.75)
+    (seen,) = trace(CLEAN[style], layer, Call(tensor([[np.nan, 1], [3, 3]]), training=TRUE))
+    assert np.isnan(seen["running_mean"]).tolist() == [True, False]
+    assert np.isnan(seen["output"]).tolist() == [[True, False], [True, False]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_narrow_layer_by_hand(dtype):
+    # The mean of 1, 2 and 4 is 7/3, the variance 14/9; in a narrow layer only what is kept is
+    # rounded, once.
+    given = {"gamma": tensor([2], dtype), "beta": tensor([1], dtype)}
+    layer = replace(HAND, dtype=dtype, decay=0.0, **given)
+    x = [[1], [2], [4]]
+    seen = answer(argument_style, layer, Call(tensor(x, dtype), training=TRUE))["trace"][-1]
+    found = {name: decode_array(value) for name, value in seen["observed"].items()}
+    output = (np.array(x) - 7 / 3) / np.sqrt(14 / 9 + 3) * 2 + 1
+    kept = {"running_mean": [7 / 3], "running_variance": [14 / 9], "gamma": [2], "beta": [1]}
+    for name, value in {**kept, "output": output}.items():
+        assert found[name].dtype == dtype
+        assert found[name].tolist() == np.array(value).astype(dtype).tolist()
+
+
+@pytest.mark.parametrize("style", ["switch", "deferred"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_narrow_layer_cannot_be_expressed(style, dtype):
+    assert "not_expressible" in answer(CLEAN[style], Layer(channels=1, rank=2, dtype=dtype))
+
+
 @pytest.mark.parametrize("style", CLEAN)
 def test_declared_for_every_axis(style):
     declared = DECLARED[f"{style}_style"]
@@ -159,7 +277,6 @@ OTHER = tensor([[9, 1], [4, 7.5], [2, 3], [0, 0.5]])
 WEIGHTS = tensor([[1, 0], [0, 2], [0.5, 1], [2, -1]])
 MAP = tensor(np.arange(16).reshape(2, 2, 2, 2) ** 2 / 8)
 ROW = tensor(np.arange(8).reshape(2, 2, 2) ** 2 / 8)
-TRUE, FALSE = Training.TRUE, Training.FALSE
 TRAIN, INFER = Call(FOUR, training=TRUE, dy=WEIGHTS), Call(OTHER, training=FALSE, dy=WEIGHTS)
 FIT = Fit(FOUR, WEIGHTS)
 
@@ -182,7 +299,14 @@ QUESTIONS = {
         {"dtype": "float64"},
         (Call(tensor(np.array(FOUR.values).reshape(4, 2) / 3, "float64"), training=TRUE),),
     ),
+    "float16": (
+        {"dtype": "float16", "gamma": tensor([2, 0.5], "float16")},
+        (Call(tensor([[1, 10], [2, 40], [2, 30]], "float16"), training=TRUE),),
+    ),
     "one value": ({}, (Call(tensor([[1, 2]]), training=TRUE),)),
+    "no value": ({}, (Call(tensor(np.zeros((0, 2))), training=TRUE),)),
+    "NaN": ({}, (Call(tensor([[1, 2], [np.nan, 3]]), training=TRUE),)),
+    "twice differentiated": ({}, (Call(FOUR, training=TRUE, dy=WEIGHTS, dx_weights=OTHER),)),
     "thirds": ({}, (Call(tensor([[1 / 3, 1], [2 / 3, 4]]), training=TRUE),)),
     "momentum 0": ({"decay": None, "momentum_argument": 0.0}, (TRAIN,)),
     "momentum 1": ({"decay": None, "momentum_argument": 1.0}, (TRAIN,)),
@@ -197,16 +321,22 @@ QUESTIONS = {
     "zero debias": ({"zero_debias": True}, (TRAIN, TRAIN)),
     "in place": ({"updates_in_place": True}, (Call(FOUR, training=TRUE, updates="forgotten"),)),
     "forgotten": ({}, (Call(FOUR, training=TRUE, updates="forgotten"),)),
+    "forgotten in a loop": ({}, (Enclose(), Fit(FOUR, WEIGHTS, updates="forgotten"))),
     "twice": ({}, (Call(FOUR, training=TRUE, updates="twice"),)),
     "repeated": ({}, (Call(FOUR, training=TRUE, repeat=2),)),
     "untracked": ({"track_running_statistics": False}, (TRAIN, INFER)),
     "is True": ({}, (Call(FOUR, training=TRUE, mode="is-true-test"),)),
     "fed": ({}, tuple(Call(FOUR, training=mode, mode="fed") for mode in (TRUE, FALSE))),
-    "shared": ({}, (CallTwice(FOUR, OTHER, training=TRUE),)),
+    "shared": ({}, (CallTwice(FOUR, OTHER, training=TRUE),) * 2),
+    "shared in a functional model": (
+        {},
+        (CallTwice(FOUR, OTHER, training=TRUE, form="functional"),) * 2,
+    ),
     "reset": ({}, (TRAIN, ResetStatistics())),
     "modes": ({}, (EvalMode(), Call(FOUR, dy=WEIGHTS), TrainMode(), Call(FOUR))),
     "modes of a model": ({}, (Enclose(), EvalMode("model"), Call(FOUR), TrainMode("model"))),
     "frozen from the start": ({"trainable": False}, (TRAIN, Enclose(), FIT)),
+    "frozen bare call": ({"trainable": False}, (Call(FOUR), Call(FOUR, training=TRUE))),
     "frozen": ({}, (SetTrainable(value=False), TRAIN, SetTrainable(value=True), TRAIN)),
     "frozen model": ({}, (Enclose(), SetTrainable(value=False, target="model"), TRAIN)),
     "frozen fit": ({}, (Enclose(), SetTrainable(value=False), FIT)),
@@ -221,7 +351,9 @@ QUESTIONS = {
         (Enclose(), Compile(), FIT, SetTrainable(value=False), FIT),
     ),
     "inference written in a model": ({}, (Enclose(training=FALSE), FIT)),
+    "inference written in a model's class": ({}, (Enclose(FALSE, "subclassed"), FIT)),
     "None written in a model": ({}, (Enclose(training=Training.NONE), FIT)),
+    "None written in a model, predicted": ({}, (Enclose(training=Training.NONE), Predict(FOUR))),
     "model without training": (
         {},
         (Enclose(form="without-training"), FIT, Predict(OTHER)),

@@ -15,16 +15,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from reference.bounded import exact
 from reference.chosen import Conventions, Unspecified
 from reference.conventions import REGISTRY
+from reference.moments import inverse_deviation
 from reference.oracle import Oracle
+from reference.rounding import format_named
 from suites.vocabulary import (
     ABSENT,
     Build,
     Call,
     CallTwice,
+    Compile,
     Enclose,
     EvalMode,
+    Evaluate,
     Fit,
     Layer,
     Predict,
@@ -113,6 +118,71 @@ def test_training_output_of_three_values():
     assert agree(run(Call(THREE, TRUE)).quantities["output"], -1, 1, 3)
 
 
+def test_epsilon_and_initial_values_nobody_wrote():
+    # default epsilon 3, gamma 2, beta 1: r = ½ in training; in inference, by mean 1 and variance
+    # 13, r = ¼ and x̂ = ∓¼
+    names = ("gamma", "beta", "running_mean", "running_variance", "epsilon")
+    layer = replace(LAYER, **dict.fromkeys(names, ABSENT))
+    changed = {
+        "default_epsilon": 3.0,
+        "initial_gamma": 2.0,
+        "initial_beta": 1.0,
+        "initial_running_mean": 1.0,
+        "initial_running_variance": 13.0,
+    }
+    assert agree(run(Call(X, TRUE), layer=layer, **changed).quantities["output"], 0, 2)
+    assert agree(run(Call(X, FALSE), layer=layer, **changed).quantities["output"], 0.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("scale", "center", "worked", "parameters"),
+    # x̂ = ∓½: x̂ + 1, 2·x̂, x̂
+    [(False, True, (0.5, 1.5), 1), (True, False, (-1, 1), 1), (False, False, (-0.5, 0.5), 0)],
+)
+def test_layer_without_gamma_or_beta(scale, center, worked, parameters):
+    layer = replace(LAYER, scale=scale, center=center)
+    found = run(Call(X, TRUE, column(1, 0)), layer=layer).quantities
+    assert agree(found["output"], *worked)
+    assert found["trainable_parameters"].value == parameters
+    for name, present in (("gamma", scale), ("beta", center)):
+        assert (name in found, f"d{name}" in found) == (present, present)
+
+
+@pytest.mark.parametrize(("default", "worked"), [("learned", (0, 2)), ("absent", (0.5, 1.5))])
+def test_layer_that_does_not_say_whether_it_has_a_gamma(default, worked):
+    layer = replace(LAYER, scale=ABSENT)
+    found = run(Call(X, TRUE), layer=layer, default_gamma=default)
+    assert agree(found.quantities["output"], *worked)
+
+
+def test_positions_are_pooled_with_samples():
+    # Two samples of two positions, {0, 2} and {0, 2}: mean 1, variance 1, r = ½; sample variance
+    # 4/3, so ¾·8 + ¼·4/3
+    x = Tensor("float64", (2, 2, 1), (0.0, 2.0, 0.0, 2.0))
+    found = run(Call(x, TRUE, x), layer=replace(LAYER, rank=3)).quantities
+    assert found["output"].value.shape == (2, 2, 1)
+    assert agree(found["output"], 0, 2, 0, 2)
+    assert agree(found["running_variance"], 6 + 1 / 3)
+    assert agree(found["dbeta"], 4)
+
+
+@pytest.mark.parametrize(
+    ("axis", "means", "worked"),
+    [
+        # channels {0, 2} and {4, 6}, both of variance 1: r = 1/√(1 + 5)
+        ("last", (1, 5), np.array([-1, -1, 1, 1]) / np.sqrt(6)),
+        # channels {0, 4} and {2, 6}, both of variance 4: r = 1/√(4 + 5)
+        ("second", (2, 4), np.array([-2, 2, -2, 2]) / 3),
+    ],
+)
+def test_default_channel_axis(axis, means, worked):
+    x = Tensor("float64", (1, 2, 2), (0.0, 4.0, 2.0, 6.0))
+    layer = Layer(2, 3, "float64", decay=0.0, epsilon=5.0, channel_axis="default")
+    found = run(Call(x, TRUE), layer=layer, default_channel_axis=axis).quantities
+    assert agree(found["running_mean"], *means)
+    assert agree(found["output"], *worked)
+
+
 def test_inference_output():
     # r = 1/√(8 + 8) = ¼; {0, 2} gives x̂ = {−1, −½}
     layer = replace(LAYER, epsilon=8.0)
@@ -152,6 +222,48 @@ def test_momentum_argument_in_both_senses(sense, worked):
     assert agree(after(Call(X, TRUE), layer=layer, momentum_sense=sense)[0], worked)
 
 
+def test_decay_nobody_wrote():
+    # ½·4 + ½·1
+    layer = replace(LAYER, decay=ABSENT)
+    assert agree(after(Call(X, TRUE), layer=layer, default_decay=0.5)[0], 2.5)
+
+
+def test_one_value_per_channel_is_refused_where_so_declared():
+    assert run(Call(column(6), TRUE), one_value_per_channel="refused").refused
+    assert not run(Call(column(6), FALSE), one_value_per_channel="refused").refused
+
+
+@pytest.mark.parametrize("factor", REGISTRY["running-variance-factor"].values)
+def test_one_value_per_channel_has_a_variance_of_zero(factor):
+    # x̂ = 0, so output 1 and dγ = 0; mean ¾·4 + ¼·6, variance ¾·8 + ¼·0; dx = s·(dy − dy − 0)
+    found = run(
+        Call(column(6), TRUE, column(5)),
+        one_value_per_channel="fed as it is",
+        running_variance_factor=factor,
+    ).quantities
+    worked = {"output": 1, "dx": 0, "dgamma": 0, "dbeta": 5, "running_mean": 4.5}
+    for name, value in {**worked, "running_variance": 6}.items():
+        assert agree(found[name], value)
+
+
+@pytest.mark.parametrize("x", [column(6, 6), column(6, 6, 6)])
+def test_with_epsilon_outside_nothing_is_said_of_dx_where_the_variance_is_zero(x):
+    # w = (√v + ε)/√v is not defined; what does not depend on it is: x̂ = 0, output 1, dγ = 0.
+    step = Call(x, TRUE, column(*range(len(x.values))))
+    with np.errstate(all="ignore"):
+        found = run(step, epsilon_placement="outside the root").quantities
+    assert np.all(np.isposinf(found["dx"].bound))
+    assert agree(found["output"], 1)
+    assert agree(found["dgamma"], 0)
+
+
+@pytest.mark.parametrize("placement", ["inside the root", "outside the root"])
+def test_nothing_is_said_of_an_inverse_of_zero(placement):
+    with np.errstate(all="ignore"):
+        found = inverse_deviation(exact([0.0]), 0.0, placement, format_named("float64"))
+    assert np.all(np.isposinf(found.bound))
+
+
 CUMULATIVE = {"momentum_none": "cumulative average", "update_counter": "counts training executions"}
 
 
@@ -163,6 +275,17 @@ def test_cumulative_average_forgets_the_initial_value():
         found = run(*calls[:updates], layer=layer, **CUMULATIVE).quantities
         assert agree(found["running_mean"], worked)
         assert found["updates_counted"].value == updates
+
+
+@pytest.mark.parametrize("counter", REGISTRY["update-counter"].values)
+def test_cumulative_average_takes_two_updates_from_the_value_before_for_two(counter):
+    # The first two updates, of which each alone would leave its batch: 1 + 4 − 4 = 1; the third
+    # weighs ⅓: ⅔·1 + ⅓·10 = 4, whether or not a count is shown.
+    layer = replace(LAYER, decay=ABSENT, momentum_argument=None)
+    changed = {**CUMULATIVE, "update_counter": counter}
+    order = {"shared_layer_updates": "both from the value before"}
+    steps = (CallTwice(X, OTHER, TRUE), Call(column(9, 11), TRUE))
+    assert agree(after(*steps, layer=layer, **changed, **order)[0], 4)
 
 
 def test_momentum_none_is_refused_where_so_declared():
@@ -201,6 +324,25 @@ def test_zero_debiasing_of_both():
 )
 def test_updates_deferred_or_not(timing, updates, worked):
     assert agree(after(Call(X, TRUE, updates=updates), update_timing=timing)[0], worked)
+
+
+@pytest.mark.parametrize(("rule", "worked"), [("updates within the call", 3.25), ("ignored", 4)])
+def test_asking_for_updates_in_place(rule, worked):
+    layer = replace(LAYER, updates_in_place=True)
+    changed = {
+        "update_timing": "when the update operations are run",
+        "updates_in_place_argument": rule,
+    }
+    assert agree(after(Call(X, TRUE, updates="forgotten"), layer=layer, **changed)[0], worked)
+
+
+def test_layer_without_running_statistics():
+    layer = replace(LAYER, track_running_statistics=False, running_mean=ABSENT)
+    step = Call(X, FALSE)
+    found = run(step, layer=layer, no_running_statistics="batch statistics in both modes")
+    assert agree(found.quantities["output"], 0, 2)
+    assert not {"running_mean", "running_variance"} & set(found.quantities)
+    assert run(step, layer=layer, no_running_statistics="refused").refused
 
 
 def test_inference_moves_the_statistics_only_where_so_declared():
@@ -280,6 +422,57 @@ def test_frozen_layer_whose_statistics_stop_still_uses_the_batch():
     assert agree(found["running_mean"], 4)
 
 
+ARGUMENTS = [
+    (Training.NONE, {"training_none": "as a bare call", "bare_call": "training"}, BY_BATCH),
+    (Training.NONE, {"training_none": "as a bare call", "bare_call": "inference"}, BY_RUNNING),
+    (Training.NONE, {"training_none": "training", "bare_call": "inference"}, BY_BATCH),
+    (Training.NONE, {"training_none": "inference", "bare_call": "training"}, BY_RUNNING),
+    (Training.ONE, {"training_integer": "as True and False"}, BY_BATCH),
+    (Training.ZERO, {"training_integer": "as True and False"}, BY_RUNNING),
+    (Training.ONE, {"training_integer": "inference"}, BY_RUNNING),
+    (Training.ZERO, {"training_integer": "training"}, BY_BATCH),
+]
+
+
+@pytest.mark.parametrize(("training", "changed", "output"), ARGUMENTS)
+def test_training_argument_that_is_no_boolean(training, changed, output):
+    assert agree(run(Call(X, training), **changed).quantities["output"], *output)
+
+
+def test_training_argument_that_is_refused():
+    assert run(Call(X, Training.NONE), training_none="refused").refused
+    assert run(Call(X, Training.ONE), training_integer="refused").refused
+
+
+def test_a_mode_fed_as_a_tensor_is_followed_but_is_never_the_object_true():
+    assert agree(run(Call(X, TRUE, mode="fed")).quantities["output"], *BY_BATCH)
+    assert agree(run(Call(X, TRUE, mode="is-true-test")).quantities["output"], *BY_RUNNING)
+
+
+@pytest.mark.parametrize("form", ["functional", "subclassed"])
+@pytest.mark.parametrize(
+    ("rule", "output"), [("wins", BY_RUNNING), ("loses to the caller", BY_BATCH)]
+)
+def test_training_argument_written_in_a_model(form, rule, output):
+    changed = {f"explicit_training_in_a_{form}_model": rule}
+    found = run(Enclose(FALSE, form), Call(X, TRUE), **changed)
+    assert agree(found.quantities["output"], *output)
+
+
+LOOP, BARE = REGISTRY["model-without-a-training-argument"].values
+
+
+@pytest.mark.parametrize(("rule", "output"), [(LOOP, BY_RUNNING), (BARE, BY_BATCH)])
+def test_model_without_a_training_argument(rule, output):
+    found = run(
+        Enclose(form="without-training"),
+        Predict(X),
+        model_without_a_training_argument=rule,
+        bare_call="training",
+    )
+    assert agree(found.quantities["output"], *output)
+
+
 def test_evaluation_mode_is_remembered_only_where_so_declared():
     steps = (EvalMode(), Call(X))
     remembered = run(*steps, bare_call="training", mode_memory="remembers the last switch")
@@ -307,6 +500,37 @@ def test_gradients_with_statistics_held_constant_and_in_inference():
     )
 
 
+@pytest.mark.parametrize(
+    ("changed", "epsilon", "worked"),
+    [
+        # x̂ = ∓½, s = 1, dβ = 1, dγ = −½: dx₁ = 1 − ½ − ½·½/2, dx₂ = −½ + ½·½/2
+        ({}, 3.0, 3 / 8),
+        # r = ¼, x̂ = ∓¼, s = ½, dγ = −¼, w = (1 + 3)/1: dx₁ = ½·(1 − ½ − 4·¼·¼/2)
+        ({"epsilon_placement": "outside the root"}, 3.0, 3 / 16),
+        # variance 2, x̂ = ∓½, s = 1, dγ = −½, divisor 1: dx₁ = 1 − ½ − ½·½/1
+        ({"training_output_variance": "sample"}, 2.0, 1 / 4),
+    ],
+)
+def test_gradients_of_two_values_in_training(changed, epsilon, worked):
+    layer = replace(LAYER, epsilon=epsilon)
+    found = run(Call(X, TRUE, column(1, 0)), layer=layer, **changed).quantities
+    assert agree(found["dx"], worked, -worked)
+
+
+@pytest.mark.parametrize(("rule", "learns"), [("still learn", True), ("stop", False)])
+def test_parameters_in_evaluation_mode(rule, learns):
+    found = run(Call(X, FALSE, column(1, 0)), eval_mode_parameters=rule).quantities
+    assert ("dgamma" in found, "dbeta" in found) == (learns, learns)
+
+
+@pytest.mark.parametrize(("rule", "learns"), [("still learn", True), ("stop", False)])
+def test_parameters_of_a_frozen_layer(rule, learns):
+    steps = (SetTrainable(value=False), Call(X, TRUE, column(1, 0)))
+    found = run(*steps, trainable_false_parameters=rule, trainable_false_mode="no effect")
+    assert ("dgamma" in found.quantities, "dbeta" in found.quantities) == (learns, learns)
+    assert found.quantities["trainable_parameters"].value == (2 if learns else 0)
+
+
 def test_fit_moves_gamma_and_beta_down_their_gradients_and_predict_uses_the_result():
     # dy/3 = {1/3, 0, 0}: dβ = 1/3, dγ = −1/3; at rate 3, beta 1 − 1 and gamma 2 + 1.
     # Running mean 3.75 and variance 8.25: r = 1/√11.25; 3.75 is predicted as beta.
@@ -317,12 +541,69 @@ def test_fit_moves_gamma_and_beta_down_their_gradients_and_predict_uses_the_resu
     assert agree(found["output"], 0)
 
 
+def test_loss_of_a_fit_in_batches_is_the_mean_over_samples():
+    # {0, 2}: output {0, 2}, loss 0, dβ = ½, dγ = −¼; at rate 2, beta 1 − 1 and gamma 2 + ½.
+    # {6, 8}: x̂ = ∓½, output ∓1.25, loss −1.25; beta 0 − 1 and gamma 2.5 + ½.
+    fit = Fit(column(0, 2, 6, 8), column(1, 0, 1, 0), batch_size=2, learning_rate=2.0)
+    found = run(Enclose(), fit).quantities
+    assert agree(found["loss"], -1.25 / 4)
+    assert agree(found["beta"], -1)
+    assert agree(found["gamma"], 3)
+
+
+def test_loss_of_evaluate():
+    # r = 1/√(8 + 8), output of 6 is 2·(6 − 4)/4 + 1
+    step = Evaluate(THREE, column(0, 0, 1))
+    found = run(Enclose(), step, layer=replace(LAYER, epsilon=8.0)).quantities
+    assert agree(found["loss"], 2 / 3)
+    assert agree(found["running_mean"], 4)
+
+
+FIT = Fit(THREE, column(1, 0, 0), learning_rate=3.0)
+COMPILE = Compile(learning_rate=3.0)
+FREEZE, THAW = SetTrainable(value=False), SetTrainable(value=True)
+LOOPS = [
+    ("at every fit", (COMPILE, FREEZE, FIT), 2),
+    ("at every fit", (COMPILE, FREEZE, THAW, FIT), 3),
+    ("when the model was compiled", (COMPILE, FREEZE, FIT), 3),
+    ("when the model was compiled", (FREEZE, COMPILE, THAW, FIT), 2),
+    ("when the model was compiled", (COMPILE, FREEZE, COMPILE, FIT), 2),
+    ("at the first fit after compiling", (COMPILE, FREEZE, FIT), 2),
+    ("at the first fit after compiling", (COMPILE, FREEZE, FIT, THAW, FIT), 2),
+    ("at the first fit after compiling", (COMPILE, FREEZE, FIT, THAW, COMPILE, FIT), 3),
+]
+
+
+@pytest.mark.parametrize(("rule", "steps", "gamma"), LOOPS)
+def test_training_loop_sees_a_layer_frozen_or_not(rule, steps, gamma):
+    # One fit takes gamma from 2 to 3, as above.
+    found = run(Enclose(), *steps, trainable_read_by_fit=rule, trainable_false_mode="no effect")
+    assert agree(found.quantities["gamma"], gamma)
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters"), [("always", 2), ("only when the model's own flag changes", 0)]
+)
+def test_thawing_a_model_that_was_not_frozen(rule, parameters):
+    steps = (Enclose(), FREEZE, SetTrainable(value=True, target="model"))
+    found = run(*steps, model_trainable_reaches_the_layer=rule)
+    assert found.quantities["trainable_parameters"].value == parameters
+
+
+@pytest.mark.parametrize("rule", REGISTRY["model-trainable-reaches-the-layer"].values)
+def test_freezing_the_model_freezes_the_layer(rule):
+    steps = (Enclose(), SetTrainable(value=False, target="model"))
+    found = run(*steps, model_trainable_reaches_the_layer=rule)
+    assert found.quantities["trainable_parameters"].value == 0
+
+
 def test_a_convention_left_open_is_named():
     open_axis = "epsilon-placement"
     oracle = Oracle(LAYER, Conventions({k: v for k, v in USUAL.items() if k != open_axis}))
     state = oracle.expect(Build(), {}).quantities
+    expected = oracle.expect(Call(X, TRUE), state)
     with pytest.raises(Unspecified, match=open_axis):
-        oracle.expect(Call(X, TRUE), state)
+        _ = expected.quantities["output"]
 
 
 # A central difference of step h is off by h²·|f‴|/6 by truncation and about u·|f|/h by rounding.

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from reference.axis import Kind
 from reports.results import ReportError, _validator, read_results, validate, write_results
 from reports.verdicts import VERDICTS
-from tests.sample_results import sample_results
+from tests.sample_results import older_results, sample_results
 
 
 def complaint(results):
@@ -23,6 +23,17 @@ def complaint(results):
 
 def test_a_true_document_is_accepted():
     validate(sample_results())
+
+
+def test_a_document_from_before_conventions_were_measured_is_accepted():
+    validate(older_results())
+
+
+def test_the_sample_has_every_standing_of_a_convention():
+    definition = _validator().schema["$defs"]["identified"]["properties"]["conventions"]
+    found = sample_results()["identified"]
+    present = {each["status"] for part in found for each in part["conventions"]}
+    assert present == set(definition["items"]["properties"]["status"]["enum"])
 
 
 def test_the_schema_is_itself_valid():
@@ -39,7 +50,7 @@ def test_nothing_at_all_is_refused():
     assert "the top level" in complaint([])
 
 
-@pytest.mark.parametrize("part", sorted(sample_results()))
+@pytest.mark.parametrize("part", sorted(older_results()))
 def test_a_missing_part_is_named(part):
     results = sample_results()
     del results[part]
@@ -111,6 +122,13 @@ def test_a_circumstance_outside_the_vocabulary_is_refused():
         (("agreement", 0, "separated_by", 0, "axes"), 0, "convention"),
         (("pairs", 0, "same"), 0, "scenario"),
         (("pairs", 0, "translated", 0), "scenario", "scenario"),
+        (("identified", 0), "implementation", "implementation"),
+        (("identified", 0, "conventions", 0), "axis", "convention"),
+        (("identified", 0, "conventions", 0, "decided_by"), 0, "scenario"),
+        (("identified", 1, "conventions", 4, "contradicted_by"), 0, "scenario"),
+        (("identified", 0, "unnamed", 0), "scenario", "scenario"),
+        (("identified", 0, "unnamed", 0, "closest"), "nobody", "convention"),
+        (("identified", 0, "unnamed", 0, "instead", 0), "axis", "convention"),
     ],
 )
 def test_a_name_that_refers_to_nothing_is_placed(place, key, kind):
@@ -121,13 +139,19 @@ def test_a_name_that_refers_to_nothing_is_placed(place, key, kind):
     entry[key] = "nobody"
     sentence = complaint(results)
     assert f"there is no {kind} called 'nobody'" in sentence
-    assert f"{place[0]}[0]" in sentence or place[0] == "cells"
+    assert f"at {place[0]}[{place[1]}]" in sentence
 
 
 def test_a_second_answer_to_the_same_question_is_refused():
     results = sample_results()
     results["cells"].append(results["cells"][0])
     assert "occurs twice" in complaint(results)
+
+
+def test_an_implementation_identified_twice_is_refused():
+    results = sample_results()
+    results["identified"].append(results["identified"][0])
+    assert "identified[3]: 'keras-tensorflow' occurs twice" in complaint(results)
 
 
 def test_what_is_written_is_read_back(tmp_path):

@@ -5,65 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.agreement import trajectory
-from harness.implementations import registered
-from harness.known import not_expressible
-from harness.verdict import rivals
-from reference.chosen import Conventions, Unspecified
-from reference.conventions import axis_named
 from suites import gradients
-from suites.catalogue import SCENARIOS
 from suites.vocabulary import Call
-
-BOUNDS_APART = 10
-CLAIMS = [(scenario, axis) for scenario in SCENARIOS for axis in scenario.settles]
-
-
-def able(scenario):
-    """What is declared of every implementation that can express a scenario."""
-    for name, implementation in registered().items():
-        if scenario.name not in not_expressible()[name]:
-            yield implementation.conventions(scenario)
-
-
-def runs(scenario, conventions):
-    """The oracle's runs; an axis left open takes each of its values."""
-    try:
-        yield trajectory(scenario, Conventions(conventions.values))
-    except Unspecified as missing:
-        for value in axis_named(missing.axis).values:
-            yield from runs(scenario, conventions.replace({missing.axis: value}))
-    except ZeroDivisionError:
-        return
-
-
-def apart(scenario, one, other):
-    """Tell whether two runs differ by ten bounds in something the scenario is about, or refuse."""
-    for left, right in zip(one, other, strict=False):
-        if left.refused != right.refused:
-            return True
-        for name in scenario.about:
-            if (name in left.quantities) != (name in right.quantities):
-                return True
-            if name in left.quantities:
-                a, b = left.quantities[name], right.quantities[name]
-                gap = np.abs(a.value - b.value)
-                if np.any((gap > 0) & (gap >= BOUNDS_APART * (a.bound + b.bound))):
-                    return True
-    return len(one) != len(other)
+from tests.separation import BOUNDS_APART, CLAIMS, able, greatest_separation, runs
 
 
 @pytest.mark.parametrize(
     ("scenario", "axis"), CLAIMS, ids=[f"{scenario.name}/{axis}" for scenario, axis in CLAIMS]
 )
 def test_what_a_scenario_settles_shows_by_ten_bounds_for_some_implementation(scenario, axis):
-    for declared in able(scenario):
-        mine = next(runs(scenario, declared))
-        for rival in rivals(declared, axis):
-            others = runs(scenario, declared.replace({axis: rival}))
-            if any(apart(scenario, mine, other) for other in others):
-                return
-    pytest.fail(f"No implementation's answer to {scenario.name} depends on {axis}.")
+    assert greatest_separation(scenario, axis) >= BOUNDS_APART
 
 
 @pytest.mark.parametrize("scenario", gradients.SCENARIOS, ids=lambda each: each.name)

@@ -9,7 +9,7 @@ import pytest
 from harness.implementations import Implementation
 from harness.session import Session
 from suites.catalogue import scenario_named
-from tests.test_faults import DECLARATIONS
+from tests.asking import DECLARATIONS
 
 MISBEHAVING = Path(__file__).parent / "fakes" / "misbehaving"
 

@@ -6,6 +6,8 @@ https://keras.io/guides/transfer_learning/ (what `trainable` means).
 
 from __future__ import annotations
 
+import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
+
 from tests.fakes.plain_program import EVERYWHERE, PlainProgram, fed
 
 
@@ -19,6 +21,7 @@ class Program(PlainProgram):
 
     framework = "The argument-style fake"
     arguments = EVERYWHERE | {"trainable", "zero_debias", "updates_in_place"}
+    dtypes = ("float16", "bfloat16", "float32", "float64")
     meanings = {  # noqa: RUF012 - a constant that a fault overrides; None is "not said"
         "absent": None,
         "None": None,

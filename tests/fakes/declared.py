@@ -21,8 +21,14 @@ ALL = {
     "epsilon-floor": 0.0,
     "training-gradient": "through the batch statistics",
     "float64-layer": "computed",
+    "inference-gradient": "statistics held constant",
+    "second-order-gradient": "complete",
+    "non-finite-input": "reaches the running statistics",
+    "training-tensor": "as its value",
+    "trainable-read-by-call": "at every call",
     "variance-algorithm": "two-pass",
-    "debiasing": "none",
+    "running-mean-debiasing": "none",
+    "running-variance-debiasing": "none",
     "inference-updates": "never",
     "shared-layer-updates": "in call order",
     "shared-layer-updates-in-a-functional-model": "in call order",
@@ -30,8 +36,25 @@ ALL = {
     "eval-mode-parameters": "still learn",
 }
 
+FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
+    (
+        "low-precision-layer",
+        "low-precision-arithmetic",
+        "low-precision-batch-moments",
+        "low-precision-statistics",
+        "low-precision-parameters",
+    ),
+    NOT_APPLICABLE,
+)
+
 ARGUMENT = {
     **ALL,
+    "low-precision-layer": "computed",
+    "low-precision-arithmetic": "float32",
+    "low-precision-batch-moments": "float32",
+    "low-precision-statistics": "the layer's dtype",
+    "low-precision-parameters": "the layer's dtype",
+    "empty-batch": "statistics become NaN",
     "momentum-sense": "weighs the old running value",
     "momentum-none": "refused",
     "default-decay": 0.99,
@@ -60,6 +83,9 @@ ARGUMENT = {
 
 SWITCH = {
     **ALL,
+    **FLOAT32_AND_FLOAT64_ONLY,
+    "training-tensor": NOT_APPLICABLE,
+    "empty-batch": "refused",
     "momentum-sense": "weighs the new batch value",
     "momentum-none": "cumulative average",
     "default-decay": 0.9,
@@ -88,6 +114,8 @@ SWITCH = {
 
 DEFERRED = {
     **ALL,
+    **FLOAT32_AND_FLOAT64_ONLY,
+    "empty-batch": "statistics stay",
     "momentum-sense": "weighs the old running value",
     "momentum-none": "refused",
     "default-decay": 0.999,

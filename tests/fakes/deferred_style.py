@@ -18,9 +18,14 @@ def versions():
 
 
 class Layer(SampleVarianceLayer):
-    """Moves an average by a fraction of its distance to the new value."""
+    """Moves an average by a fraction of its distance to the new value, if there is one."""
 
     fused = True
+
+    def update(self, execution):
+        """Move the running statistics; a batch without samples has nothing to say about them."""
+        if execution.x.size:
+            super().update(execution)
 
     def update_running(self, old, new, decay):
         """Return the exponential average's next value."""

@@ -6,20 +6,27 @@ that a planted fault overrides exactly one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+TINY = 1e-30
+"""The step of a derivative; so small that its square is nothing beside one."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One forward pass: its input, the statistics that normalised it, and what came out."""
+    """One forward pass: its input, the statistics that normalised it, and what came out.
+
+    `by_batch` tells whether these statistics are the batch's own, `training` which mode it ran in.
+    """
 
     x: np.ndarray
     mean: np.ndarray
     variance: np.ndarray
     epsilon: float
     by_batch: bool
+    training: bool
     output: np.ndarray
 
 
@@ -55,12 +62,17 @@ class PlainLayer:
     def forward(self, x, training):
         """Normalise, scale and shift; the running statistics stay as they are."""
         by_batch = self.uses_batch(training)
-        choose = self.training_statistics if by_batch else self.inference_statistics
-        mean, variance = choose(x)
+        mean, variance = self.statistics(x, training)
         epsilon = self.epsilon_for(training)
         normalised = self.normalise(x, mean, variance, epsilon)
         output = self.scale_and_shift(normalised)
-        return Execution(x, mean, variance, epsilon, by_batch, output)
+        return Execution(x, mean, variance, epsilon, by_batch, training, output)
+
+    def statistics(self, x, training):
+        """Return mean and variance that normalise the output."""
+        if not self.uses_batch(training):
+            return self.inference_statistics(x)
+        return self.training_statistics(x) if training else self.batch_statistics(x)
 
     def uses_batch(self, training):
         """Tell whether the statistics of the batch normalise the output."""
@@ -68,6 +80,10 @@ class PlainLayer:
 
     def training_statistics(self, x):
         """Return mean and variance that normalise the output in training."""
+        return self.batch_statistics(x)
+
+    def batch_statistics(self, x):
+        """Return mean and population variance of the batch."""
         mean = self.batch_mean(x)
         return mean, self.batch_variance(x, mean)
 
@@ -89,7 +105,11 @@ class PlainLayer:
 
     def normalise(self, x, mean, variance, epsilon):
         """Return x̂."""
-        return (x - mean) / np.sqrt(variance + epsilon)
+        return (x - mean) / self.deviation(variance, epsilon)
+
+    def deviation(self, variance, epsilon):
+        """Return what x̂ is divided by."""
+        return np.sqrt(variance + epsilon)
 
     def scale_and_shift(self, normalised):
         """Return gamma · x̂ + beta."""
@@ -103,10 +123,9 @@ class PlainLayer:
         if self.running_mean is None:
             return
         self.count_update()
-        x = execution.x
-        mean = self.batch_mean(x)
+        mean, variance = self.batch_statistics(execution.x)
         self.move_mean(mean)
-        self.move_variance(self.variance_for_running(self.batch_variance(x, mean), x))
+        self.move_variance(self.variance_for_running(variance, execution.x))
 
     def count_update(self):
         """Count one more update, where the layer counts them."""
@@ -128,7 +147,11 @@ class PlainLayer:
 
     def move(self, name, new):
         """Let a running statistic decay towards the new value."""
-        setattr(self, name, self.update_running(getattr(self, name), new, self.decay_now()))
+        setattr(self, name, self.update_running(getattr(self, name), new, self.decay_of(name)))
+
+    def decay_of(self, name):  # noqa: ARG002 - a faulty layer looks at the name
+        """Return the weight kept on the old value of one running statistic in this update."""
+        return self.decay_now()
 
     def decay_now(self):
         """Return the weight kept on the old value in this update."""
@@ -154,33 +177,46 @@ class PlainLayer:
             execution.x, execution.mean, execution.variance, execution.epsilon
         )
         seen = {"dx": self.gradient_of_x(execution, dy)}
-        if self.gamma is not None:
+        if "gamma" in self.learned():
             seen["dgamma"] = self.gradient_of_gamma(normalised, execution.x, dy)
-        if self.beta is not None:
+        if "beta" in self.learned():
             seen["dbeta"] = self.gradient_of_beta(dy)
         return seen
+
+    def learned(self):
+        """Return the names of the parameters that the layer learns."""
+        return [name for name in ("gamma", "beta") if getattr(self, name) is not None]
 
     def gradient_of_x(self, execution, dy):
         """Return dx: through x̂, and in training also through the batch mean and variance."""
         n = values_per_channel(execution.x)
         dnormalised = dy if self.gamma is None else dy * self.gamma
-        inverse = 1 / np.sqrt(execution.variance + execution.epsilon)
+        inverse = 1 / self.deviation(execution.variance, execution.epsilon)
         dx = dnormalised * inverse
         if not self.flows_through_statistics(execution):
             return dx
         centred = execution.x - execution.mean
-        dvariance = self.gradient_of_variance(dnormalised, centred, inverse)
+        slope = self.slope_of_inverse(execution.variance, inverse)
+        dvariance = self.gradient_of_variance(dnormalised, centred, slope)
         # The paper's dmean has a second term, a multiple of the sum of `centred`, which is 0.
         dmean = self.gradient_of_mean(dnormalised, inverse)
-        return dx + dvariance * 2 * centred / n + dmean / n
+        return dx + dvariance * 2 * centred / self.divisor(execution) + dmean / n
 
     def flows_through_statistics(self, execution):
         """Tell whether the statistics depend on x."""
         return execution.by_batch
 
-    def gradient_of_variance(self, dnormalised, centred, inverse):
+    def slope_of_inverse(self, variance, inverse):  # noqa: ARG002 - a faulty layer takes variance
+        """Return the derivative of 1 / deviation with respect to the variance."""
+        return inverse**3 / -2
+
+    def divisor(self, execution):
+        """Return what divided the squares in the variance that normalised."""
+        return values_per_channel(execution.x)
+
+    def gradient_of_variance(self, dnormalised, centred, slope):
         """Return the loss's gradient with respect to the batch variance."""
-        return sum_per_channel(dnormalised * centred) * inverse**3 / -2
+        return sum_per_channel(dnormalised * centred) * slope
 
     def gradient_of_mean(self, dnormalised, inverse):
         """Return the loss's gradient with respect to the batch mean."""
@@ -196,10 +232,36 @@ class PlainLayer:
 
     def descend(self, gradients, learning_rate):
         """Move gamma and beta by one step of gradient descent."""
-        if self.gamma is not None:
-            self.gamma = self.gamma - learning_rate * gradients["dgamma"]
-        if self.beta is not None:
-            self.beta = self.beta - learning_rate * gradients["dbeta"]
+        for name in self.learned():
+            setattr(self, name, getattr(self, name) - learning_rate * gradients[f"d{name}"])
+
+    def second_gradient(self, execution, dy, weights):
+        """Return the gradient of ``sum(weights·dx)`` with respect to x, dy held constant.
+
+        The imaginary part of f(x + ih) is h·f'(x), with no difference that could lose digits
+        (Squire & Trapp 1998, https://doi.org/10.1137/S003614459631241X).
+        """
+        second = np.zeros(execution.x.shape)
+        for index in np.ndindex(execution.x.shape):
+            x = execution.x.astype(complex)
+            x[index] += 1j * TINY
+            dx = self.gradient_of_x(self.moved(execution, x), dy)
+            second[index] = (weights * dx).imag.sum() / TINY
+        return second.astype(execution.x.dtype)
+
+    def moved(self, execution, x):
+        """Return the execution on x changed a little; its statistics follow if they are to."""
+        if not self.flows_through_statistics(execution):
+            return replace(execution, x=x)
+        change = x - execution.x
+        mean = sum_per_channel(change) / values_per_channel(x)
+        squares = sum_per_channel(2 * (execution.x - execution.mean) * change)
+        return replace(
+            execution,
+            x=x,
+            mean=execution.mean + mean,
+            variance=execution.variance + squares / self.divisor(execution),
+        )
 
 
 class SampleVarianceLayer(PlainLayer):

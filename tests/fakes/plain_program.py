@@ -32,6 +32,7 @@ class PlainProgram:
     layer_class = PlainLayer
     framework = "a plain fake"
     arguments = EVERYWHERE
+    dtypes = ("float32", "float64")
     default_decay = 0.99
     default_epsilon = 1e-3
     default_scale = True
@@ -41,11 +42,12 @@ class PlainProgram:
 
     def __init__(self, layer):
         only(self.arguments, layer, self.framework)
-        if layer["dtype"] not in {"float32", "float64"}:
-            reason = "This fake computes in float32 and float64 only."
+        if layer["dtype"] not in self.dtypes:
+            reason = f"This fake computes in {' and '.join(self.dtypes)} only."
             raise NotExpressible(reason)
         self.layer = layer
         self.dtype = np.dtype(layer["dtype"])
+        self.arithmetic = self.dtype_of_arithmetic()
         self.trainable = layer.get("trainable", True)
         self.written_in_model = "absent"
         self.form = None
@@ -71,8 +73,25 @@ class PlainProgram:
 
     def initial_value(self, name, value):
         """Return the user's initial value of a variable, or else the layer's own."""
-        given = self.layer.get(name, np.full(self.layer["channels"], value))
-        return np.array(given, self.dtype)
+        given = self.layer.get(name, np.full(self.layer["channels"], value, float))
+        return np.array(given, self.storage(name)).astype(self.arithmetic)
+
+    # A layer narrower than float32 is kept in its own dtype and computed in float32.
+
+    def dtype_of_arithmetic(self):
+        """Return the dtype the layer computes in."""
+        return np.result_type(self.dtype, "float32")
+
+    def storage(self, name):  # noqa: ARG002 - a faulty program looks at the name
+        """Return the dtype a variable, or its gradient, is kept in."""
+        return self.dtype
+
+    def store(self):
+        """Round the variables to the dtypes they are kept in."""
+        for name, _ in self.initial:
+            value = getattr(self.bn, name)
+            if value is not None:
+                setattr(self.bn, name, value.astype(self.storage(name)).astype(self.arithmetic))
 
     def scales(self):
         """Tell whether the layer has a gamma."""
@@ -98,13 +117,19 @@ class PlainProgram:
         """Return the user's array in the layer's dtype with the channels last."""
         if self.layer.get("channel_axis", "last") == "default":
             x = np.moveaxis(x, self.default_channel_axis, -1)
-        return np.asarray(x, self.dtype)
+        return np.asarray(x, self.arithmetic)
 
     def as_given(self, x):
-        """Return a canonical array with the channels where the user has them."""
+        """Return a canonical array in the layer's dtype, the channels where the user has them."""
+        x = x.astype(self.dtype)
         if self.layer.get("channel_axis", "last") == "default":
             return np.moveaxis(x, -1, self.default_channel_axis)
         return x
+
+    def refuse(self, error):
+        """Raise an error as the framework's own."""
+        with framework_call():
+            raise error
 
     # What a style decides.
 
@@ -121,8 +146,12 @@ class PlainProgram:
         return self.trains(requested)
 
     def learns(self):
-        """Tell whether a training loop moves gamma and beta."""
+        """Tell whether gamma and beta count as trainable."""
         return self.trainable
+
+    def learns_from(self, execution):  # noqa: ARG002 - a faulty program looks at its mode
+        """Tell whether gamma and beta receive gradients in an execution."""
+        return self.learns()
 
     def run_updates(self, execution, updates):  # noqa: ARG002 - only deferred updates ask
         """Update the running statistics within the call."""
@@ -146,10 +175,11 @@ class PlainProgram:
             execution = self.bn.forward(self.canonical(x), self.trains(requested))
             if self.moves(requested):
                 self.run_updates(execution, updates)
+            self.store()
         return execution
 
-    def call(self, x, training, dy, mode, updates, repeat):
-        """Execute the layer, with its gradients where `dy` is given."""
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
+        """Execute the layer, with its gradients where `dy` is given, twice for `dx_weights`."""
         self.accept_updates(updates)
         requested = self.resolve(training, mode)
         for _ in range(repeat):
@@ -157,14 +187,29 @@ class PlainProgram:
         seen = {"output": self.as_given(execution.output)}
         if dy is not None:
             seen.update(self.gradients(execution, dy))
+        if dx_weights is not None:
+            seen["second_dx"] = self.second_gradient(execution, dy, dx_weights)
         return seen
 
     def gradients(self, execution, dy):
         """Return dx, and the gradients of the parameters that are not frozen."""
-        with np.errstate(all="ignore"):
-            gradients = self.bn.gradients(execution, self.canonical(dy))
+        gradients = self.backward(execution, self.canonical(dy))
         seen = {"dx": self.as_given(gradients.pop("dx"))}
-        return dict(seen, **gradients) if self.learns() else seen
+        if self.learns_from(execution):
+            for name, value in gradients.items():
+                seen[name] = np.asarray(value, self.storage(name[1:]))
+        return seen
+
+    def backward(self, execution, dy):
+        """Return every gradient of a canonical dy."""
+        with framework_call(), np.errstate(all="ignore"):
+            return self.bn.gradients(execution, dy)
+
+    def second_gradient(self, execution, dy, dx_weights):
+        """Return the gradient of ``sum(dx_weights·dx)`` with respect to x."""
+        given = self.canonical(dy), self.canonical(dx_weights)
+        with framework_call(), np.errstate(all="ignore"):
+            return self.as_given(self.bn.second_gradient(execution, *given))
 
     def call_twice(self, first, second, training, form):  # noqa: ARG002 - both forms are alike
         """Apply the one layer to two inputs."""
@@ -193,10 +238,10 @@ class PlainProgram:
     def train_on(self, x, dy, learning_rate, requested, updates):
         """Train on one batch, by the mean of the loss over its samples; return its sum."""
         execution = self.run(x, requested, updates)
-        with np.errstate(all="ignore"):
-            gradients = self.bn.gradients(execution, self.canonical(dy) / len(x))
-        if self.learns():
+        gradients = self.backward(execution, self.canonical(dy) / len(x))
+        if self.learns_from(execution):
             self.bn.descend(gradients, learning_rate)
+            self.store()
         return float((execution.output * self.canonical(dy)).sum())
 
     def evaluate(self, x, dy):
@@ -226,16 +271,15 @@ class PlainProgram:
         """Return the state a user can see; before the layer is built there is none."""
         if not self.built:
             return {}
-        parameters = {"gamma": self.bn.gamma, "beta": self.bn.beta}
-        state = {
-            "running_mean": self.bn.running_mean,
-            "running_variance": self.bn.running_variance,
-            "updates_counted": self.bn.updates_counted,
-            **parameters,
+        variables = {name: getattr(self.bn, name) for name, _ in self.initial}
+        seen = {
+            name: np.array(value, self.storage(name))
+            for name, value in variables.items()
+            if value is not None
         }
-        seen = {name: np.array(value) for name, value in state.items() if value is not None}
-        learned = [value for value in parameters.values() if value is not None]
-        seen["trainable_parameters"] = np.int64(len(learned) if self.trainable else 0)
+        if self.bn.updates_counted is not None:
+            seen["updates_counted"] = np.array(self.bn.updates_counted)
+        seen["trainable_parameters"] = np.int64(len(self.bn.learned()) if self.learns() else 0)
         return seen
 
 

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from tests.fakes import planted_argument, planted_arithmetic, planted_deferred, planted_switch
+from tests.fakes import (
+    planted_argument,
+    planted_arithmetic,
+    planted_deferred,
+    planted_habits,
+    planted_switch,
+    planted_values,
+)
 
-PARTS = (planted_arithmetic, planted_argument, planted_switch, planted_deferred)
+PARTS = (
+    planted_arithmetic,
+    planted_argument,
+    planted_switch,
+    planted_deferred,
+    planted_values,
+    planted_habits,
+)
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}

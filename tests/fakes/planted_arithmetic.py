@@ -150,8 +150,8 @@ class DxWithoutTheMeanTerm(PlainLayer):
 
 @layer("dx-without-the-variance-term", "The gradient does not flow through the batch variance.")
 class DxWithoutTheVarianceTerm(PlainLayer):
-    def gradient_of_variance(self, dnormalised, centred, inverse):
-        return 0 * super().gradient_of_variance(dnormalised, centred, inverse)
+    def gradient_of_variance(self, dnormalised, centred, slope):
+        return 0 * super().gradient_of_variance(dnormalised, centred, slope)
 
 
 @layer("training-gradient-holds-statistics", "The batch statistics count as constants.")

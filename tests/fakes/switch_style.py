@@ -18,22 +18,28 @@ def versions():
 
 
 class Layer(SampleVarianceLayer):
-    """Refuses to train on one value per channel; can put its statistics back."""
+    """Refuses to train on less than two values per channel; can put its statistics back."""
 
-    def training_statistics(self, x):
-        """Return the batch's statistics. Raises ValueError for a single value per channel."""
-        if values_per_channel(x) == 1:
+    least_values = 2
+    reset_to = (0, 1)
+
+    def forward(self, x, training):
+        """Normalise, scale and shift. Raises ValueError for too few values to train on."""
+        by_batch = training or self.running_mean is None
+        if by_batch and values_per_channel(x) < self.least_values:
             message = "expected more than 1 value per channel when training"
             raise ValueError(message)
-        return super().training_statistics(x)
+        return super().forward(x, training)
 
     def reset_statistics(self):
         """Return to mean 0, variance 1 and no updates."""
         if self.running_mean is None:
             return
-        self.running_mean = np.zeros_like(self.running_mean)
-        self.running_variance = np.ones_like(self.running_variance)
-        self.updates_counted = 0
+        mean, variance = self.reset_to
+        self.running_mean = np.full_like(self.running_mean, mean)
+        self.running_variance = np.full_like(self.running_variance, variance)
+        if self.updates_counted is not None:
+            self.updates_counted = 0
 
 
 class Program(PlainProgram):

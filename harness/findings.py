@@ -1,0 +1,170 @@
+"""Holds the conventions measured of an implementation against those it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.declarations import Context, context_of
+from harness.identification import Identified, Measured, Unnamed, identify
+from harness.implementations import Implementation
+from harness.judge import Trace
+from harness.known import issues
+from reference.axis import NOT_APPLICABLE, Value
+from reference.conventions import OPEN_ORDER, REGISTRY
+from suites.vocabulary import Scenario
+
+ORDINARY = {
+    "fused": "absent",
+    "updates_in_place": "absent",
+    "zero_debias": "absent",
+    "dtype": "float32",
+    "layout": "last",
+}
+"""Values of a context that need no mention."""
+SPOKEN = {
+    "fused": "fused={}",
+    "updates_in_place": "updates in place={}",
+    "zero_debias": "zero-debias={}",
+    "dtype": "{}",
+    "layout": "default layout",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was measured of one axis, with what is declared, in contexts where both are the same.
+
+    `declared` is None where nothing is. `contradicted_by` are scenarios that showed something else.
+    """
+
+    axis: str
+    declared: Value | None
+    measured: Measured
+    contexts: tuple[Context, ...]
+    decided_by: tuple[str, ...]
+    contradicted_by: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        """Return how the two compare.
+
+        `as declared` and `otherwise` where one value is left or the declared one is ruled out;
+        `not told apart` where the declared one is among several left; `undeclared` where nothing
+        is declared; `in doubt` where only observations decide in which something has no name; `not
+        reached` where no scenario asked.
+        """
+        if self.measured.in_doubt:
+            return "in doubt"
+        if not self.measured.consulted:
+            return "not reached"
+        if self.declared is not None and self.declared not in self.measured.values:
+            return "otherwise" if self.measured.removed else "not told apart"
+        if len(self.values) > 1:
+            return "not told apart"
+        return "undeclared" if self.declared is None else "as declared"
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Return the values left, one of them where one is measured, or those in doubt.
+
+        A declared open order counts as measured where it is not refuted: that repetitions happened
+        to show one order proves none.
+        """
+        if self.measured.in_doubt:
+            return self.measured.fits
+        open_order = self.declared == OPEN_ORDER and OPEN_ORDER in self.measured.values
+        return (OPEN_ORDER,) if open_order else self.measured.definite
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that identification found about one implementation."""
+
+    implementation: str
+    axes: tuple[Finding, ...]
+    unnamed: tuple[tuple[Context, Unnamed], ...]
+
+    @property
+    def surprises(self) -> list[Finding]:
+        """Return where the measured value is not the declared one, known issues left out."""
+        excused = {
+            (issue.axis, issue.value)
+            for (name, _), issue in issues().items()
+            if name == self.implementation
+        }
+        return [
+            each
+            for each in self.axes
+            if each.status == "otherwise"
+            and not all((each.axis, value) in excused for value in each.values)
+        ]
+
+    @property
+    def mysteries(self) -> list[tuple[Context, Unnamed]]:
+        """Return what has no name, scenarios of known issues left out."""
+        known = {scenario for name, scenario in issues() if name == self.implementation}
+        return [each for each in self.unnamed if each[1].question.scenario.name not in known]
+
+
+def findings(
+    implementation: Implementation, evidence: Iterable[tuple[Scenario, Trace]]
+) -> Findings:
+    """Return what traces say about an implementation's conventions."""
+
+    def context(scenario: Scenario) -> Context:
+        return context_of(scenario.layer, implementation.execution, implementation.device)
+
+    found = identify(list(evidence), context)
+    unnamed = tuple((each.context, one) for each in found for one in each.unnamed)
+    return Findings(implementation.name, tuple(compared(implementation, found)), unnamed)
+
+
+def compared(implementation: Implementation, found: Sequence[Identified]) -> list[Finding]:
+    """Return declared against measured, contexts in which both are the same together."""
+    merged: dict[tuple[object, ...], list[tuple[Context, Measured, Identified]]] = {}
+    for each in found:
+        declared = implementation.declared.at(each.context).values
+        for axis, measured in each.axes.items():
+            said = declared.get(axis)
+            if said == NOT_APPLICABLE and not measured.consulted:
+                continue
+            left = (measured.values, measured.fits, measured.consulted, bool(measured.removed))
+            key = (axis, said, *left)
+            merged.setdefault(key, []).append((each.context, measured, each))
+    return [finding(key, parts) for key, parts in sorted(merged.items(), key=lambda e: order(e[0]))]
+
+
+def order(key: tuple[object, ...]) -> int:
+    """Return where an axis stands in the registry."""
+    return list(REGISTRY).index(str(key[0]))
+
+
+def finding(
+    key: tuple[object, ...], parts: Sequence[tuple[Context, Measured, Identified]]
+) -> Finding:
+    """Return one finding of several contexts."""
+    axis, said = str(key[0]), key[1]
+    deciding = [name for _, measured, _ in parts for name in measured.decided_by]
+    against = [
+        one.question.scenario.name
+        for _, _, each in parts
+        for one in each.unnamed
+        if axis in dict(one.instead)
+    ]
+    return Finding(
+        axis,
+        said,  # type: ignore[arg-type]
+        parts[0][1],
+        tuple(context for context, _, _ in parts),
+        tuple(dict.fromkeys(deciding)),
+        tuple(dict.fromkeys(against)),
+    )
+
+
+def context_in_words(context: Context) -> str:
+    """Return the rank of a context, and what is not ordinary about it."""
+    special = [key for key, usual in ORDINARY.items() if context[key] != usual]
+    return ", ".join(
+        [f"rank {context['rank']}"] + [SPOKEN[key].format(context[key]) for key in special]
+    )

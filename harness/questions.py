@@ -1,0 +1,228 @@
+"""Questions of identification: under which conventions does the oracle show what a step showed?
+
+Every quantity seen after a step is one question, put to the oracle in the state observed before
+that step. The oracle works a quantity out only when asked, so trying its conventions one by one as
+it consults them enumerates the product of those the quantity depends on and no other.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from harness.judge import STATE, Seen, Trace, check
+from reference.axis import Value
+from reference.bounded import Bounded, exact
+from reference.chosen import Conventions, Unspecified
+from reference.conventions import AXES
+from reference.oracle import Expected, Oracle
+from suites import vocabulary as say
+from suites.vocabulary import Scenario, Training
+
+WHAT_IS_SHOWN = "what is shown"
+SAME_KIND = {"second_output": "output", "trainable_parameters": WHAT_IS_SHOWN}
+"""Quantities observed for one reason: which parameters there are shows in which gradients exist."""
+ERROR_MODELS = {axis.id for axis in AXES if axis.kind == "error model"}
+Assignment = dict[str, Value]
+Domain = dict[str, tuple[Value, ...]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing a step showed: a quantity, or (`what is shown`) which there are, or a refusal."""
+
+    scenario: Scenario
+    trace: Trace
+    step: int
+    quantity: str
+
+    def ask(self, conventions: Conventions) -> Fit:
+        """Return how well the oracle under these conventions shows the same.
+
+        Raises reference.chosen.Unspecified for a convention it needs, and ZeroDivisionError where
+        these conventions cannot be executed here.
+        """
+        expected = self.expected(conventions)
+        return MISFIT if expected is None else self.fit(expected)
+
+    def expected(self, conventions: Conventions) -> Expected | None:
+        """Return what the oracle expects after the step; None where it refuses an earlier one."""
+        oracle = Oracle(self.scenario.layer, conventions)
+        for step, state in zip(self.scenario.steps[: self.step], self.states, strict=False):
+            if oracle.expect(step, state).refused:
+                return None
+        return oracle.expect(self.scenario.steps[self.step], self.states[self.step])
+
+    @cached_property
+    def states(self) -> list[Mapping[str, Bounded]]:
+        """Return the state observed before each step up to this one."""
+        return [{}, *(observed_state(seen) for seen in self.trace[: self.step])]
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Return what kind of observation this is: a quantity, and what has just been done."""
+        step = self.scenario.steps[self.step]
+        quantity = SAME_KIND.get(self.quantity, self.quantity)
+        if isinstance(step, say.Evaluate | say.Predict):
+            return quantity, "inference"
+        if isinstance(step, say.Call | say.CallTwice):
+            inference = step.training in {Training.FALSE, Training.ZERO}
+            return quantity, "inference" if inference else "training"
+        return quantity, "training" if isinstance(step, say.Fit) else type(step).__name__
+
+    @property
+    def size(self) -> int:
+        """Return how many numbers were seen."""
+        array = self.trace[self.step].observed.get(self.quantity)
+        return 0 if array is None else array.size
+
+    def error(self, conventions: Conventions, element: int) -> float:
+        """Return expected minus seen of one element; NaN where it is not expected at all."""
+        expected = self.expected(conventions)
+        array = self.trace[self.step].observed[self.quantity]
+        found = None if expected is None else expected.quantities.get(self.quantity)
+        if found is None or found.value.shape != array.shape:
+            return np.nan
+        return float(found.value.ravel()[element]) - float(array.ravel()[element])
+
+    def fit(self, expected: Expected) -> Fit:
+        """Hold what is expected after the step against what was seen."""
+        seen = self.trace[self.step]
+        refused = seen.refusal is not None
+        if self.quantity == WHAT_IS_SHOWN:
+            same = expected.refused == refused
+            names = refused or set(expected.quantities) == set(seen.observed)
+            return Fit(0.0) if same and names else MISFIT
+        if expected.refused or self.quantity not in expected.quantities:
+            return MISFIT
+        dtype, array = expected.dtype(self.quantity), seen.observed[self.quantity]
+        outcomes = (expected.quantities, *expected.others)
+        found = [check(self.quantity, each[self.quantity], array, dtype) for each in outcomes]
+        best = min(found, key=lambda each: each.fraction)
+        return Fit(best.fraction, best.error, best.bound, best.note)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How much of its bound an error takes up; at most one agrees."""
+
+    fraction: float
+    error: float = np.inf
+    bound: float = 0.0
+    note: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Tell whether the oracle shows what was seen."""
+        return self.fraction <= 1
+
+    @property
+    def tells(self) -> bool:
+        """Tell whether agreeing says anything, as it does not under an infinite bound."""
+        return bool(np.isfinite(self.bound))
+
+
+MISFIT = Fit(np.inf)
+
+
+def observed_state(seen: Seen) -> dict[str, Bounded]:
+    """Return the state a step left, as observed."""
+    return {name: exact(seen.observed[name]) for name in STATE if name in seen.observed}
+
+
+def questions_of(scenario: Scenario, trace: Trace) -> Iterator[Question]:
+    """Yield what a trace answers, step by step."""
+    for index, seen in enumerate(trace):
+        yield Question(scenario, trace, index, WHAT_IS_SHOWN)
+        for name in seen.observed:
+            yield Question(scenario, trace, index, name)
+
+
+@dataclass(frozen=True)
+class Explored:
+    """Every combination of conventions that a question depends on, with its fit.
+
+    `scope` are the axes consulted, each with how many values it had. A combination that leaves one
+    out holds for all of that axis's values. Where there are more combinations than were asked for,
+    it is not `complete`.
+    """
+
+    combinations: list[tuple[Assignment, Fit]]
+    scope: Mapping[str, int]
+    complete: bool = True
+
+    @property
+    def survivors(self) -> list[Assignment]:
+        """Return the combinations that agree; none where not one of them could have disagreed."""
+        agreeing = [(chosen, fit) for chosen, fit in self.combinations if fit.agrees]
+        telling = any(fit.tells for _, fit in agreeing)
+        return [chosen for chosen, _ in agreeing] if telling else []
+
+    @property
+    def closest(self) -> tuple[Assignment, Fit]:
+        """Return the combination that fits best."""
+        return min(self.combinations, key=lambda each: each[1].fraction, default=({}, MISFIT))
+
+
+def explored(question: Question, domain: Domain, limit: int) -> Explored:
+    """Return what a question says under every combination of a domain, up to `limit` of them."""
+    settled = {axis: values[0] for axis, values in domain.items() if len(values) == 1}
+    settled |= {axis: domain[axis][-1] for axis in ERROR_MODELS}
+    found: list[tuple[Assignment, Fit]] = []
+    scope: set[str] = set()
+    waiting: list[Assignment] = [{}]
+    while waiting and len(found) + len(waiting) <= limit:
+        chosen = waiting.pop()
+        conventions = trusted({**settled, **chosen})
+        try:
+            fit = question.ask(conventions)
+        except Unspecified as missing:
+            waiting += [{**chosen, missing.axis: value} for value in domain[missing.axis]]
+        except ZeroDivisionError:
+            pass
+        else:
+            read = {axis: conventions.values[axis] for axis in conventions.read}
+            found += narrowed(question, read, fit, domain)
+        scope |= conventions.read
+    sizes = {axis: len(domain[axis]) for axis in scope}
+    return Explored(found, sizes, complete=not waiting)
+
+
+def narrowed(
+    question: Question, chosen: Assignment, fit: Fit, domain: Domain
+) -> list[tuple[Assignment, Fit]]:
+    """Return a combination under the widest error models, told apart by which of them agree.
+
+    The values of an error model go from the tightest bound to the widest: what the tightest admits
+    all admit, what the widest does not none does.
+    """
+    models = [axis for axis in chosen if axis in ERROR_MODELS and len(domain[axis]) > 1]
+    if not models or not fit.agrees:
+        return [(chosen, fit)]
+    others = {axis: value for axis, value in chosen.items() if axis not in models}
+    tightest = question.ask(trusted({**others, **{axis: domain[axis][0] for axis in models}}))
+    if tightest.agrees:
+        return [(others, tightest)]
+    products = itertools.product(*(domain[axis] for axis in models))
+    combined = [{**others, **dict(zip(models, values, strict=True))} for values in products]
+    return [(each, question.ask(trusted(each))) for each in combined]
+
+
+def trusted(values: Assignment) -> Conventions:
+    """Return conventions of values that come from the registry itself, unchecked for speed."""
+    conventions = Conventions({})
+    conventions.values = values
+    return conventions
+
+
+def fingerprint(trace: Trace) -> bytes:
+    """Return bytes that are equal for equal traces."""
+    parts = [
+        (str(seen.refusal), *((name, array.tobytes()) for name, array in seen.observed.items()))
+        for seen in trace
+    ]
+    return repr(parts).encode()

@@ -1,0 +1,194 @@
+"""How executions move the running statistics: when, how often, by what, and in which order.
+
+States hold running statistics, gamma, beta and the counter by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from reference.bounded import Array, Bounded, exact
+from reference.chosen import Conventions
+from reference.later import Later, Quantities
+from reference.layer import STATISTICS, ZERO_DEBIAS, LayerMeaning
+from reference.moments import Moments, batch_moments, scaled
+from reference.program import Execution, Switches
+from reference.rounding import Format, format_named, stored
+from reference.running import Debiased, Hidden, blended, debiased, fresh
+from suites.vocabulary import Layer, Updates
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One pooled input, shape ``(n, channels)``; its statistics are worked out when wanted."""
+
+    x: Array
+    layer: Updating
+
+    @property
+    def count(self) -> int:
+        """Return n, the number of values per channel."""
+        return len(self.x)
+
+    @property
+    def spoiled(self) -> Any:
+        """Return which channels hold a NaN, shape ``(channels,)``."""
+        return np.isnan(self.x).any(axis=0)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Return the batch statistics."""
+        return self.layer.moments(self.x)
+
+
+def second(pair: Callable[[], tuple[Bounded, Debiased | None]]) -> Debiased | None:
+    """Return the second of a pair that is worked out when wanted."""
+    return pair()[1]
+
+
+class Updating:
+    """A layer under conventions, with the switches and the hidden state of its program."""
+
+    def __init__(self, layer: Layer, conventions: Conventions) -> None:
+        self.meaning = LayerMeaning(layer, conventions)
+        self.conventions = conventions
+        self.switches = Switches(layer, conventions)
+        self.hidden: Later[Hidden] = Later(Hidden)
+
+    @property
+    def form(self) -> Format:
+        """Return the format of the arithmetic."""
+        return self.meaning.form
+
+    def shown(self, name: str, value: Bounded) -> Bounded:
+        """Return a quantity as it is stored."""
+        return self.meaning.stored(name, value)
+
+    def moments_are_rounded(self) -> bool:
+        """Tell whether batch statistics are rounded to a low-precision dtype. Clause BN-10.3."""
+        return self.meaning.low_precision and (
+            self.conventions["low-precision-batch-moments"] == "the layer's dtype"
+        )
+
+    def moments(self, x: Array) -> Moments:
+        """Return the batch statistics under the conventions' variance algorithm."""
+        algorithm = str(self.conventions["variance-algorithm"])
+        found = batch_moments(x, self.form, algorithm)
+        if self.moments_are_rounded():
+            form = format_named(self.meaning.layer.dtype)
+            mean, variance = stored(found.mean, form), stored(found.variance, form)
+            return replace(found, mean=mean, variance=variance)
+        return found
+
+    def updated(
+        self,
+        batch: Batch,
+        execution: Execution,
+        state: Quantities,
+        updates: Updates,
+        *,
+        backward: bool,
+    ) -> Quantities:
+        """Return the state after the running statistics took in a batch as often as they do."""
+        start = self.hidden
+
+        def moved() -> tuple[Quantities, Hidden]:
+            found = state, start()
+            if self.moves(execution):
+                for _ in range(self.times(updates, backward=backward)):
+                    found = self.taken_in(batch, *found)
+            return found
+
+        result = Later(moved)
+        self.hidden = Later(lambda: result()[1])
+        changing = [name for name in (*STATISTICS, "updates_counted") if name in state]
+        return state.with_({name: partial(lambda key: result()[0][key], name) for name in changing})
+
+    def moves(self, execution: Execution) -> bool:
+        """Return whether an execution moves the running statistics. Clauses BN-5.1 and BN-5.2."""
+        if not self.meaning.tracks:
+            return False
+        if execution.run == "training":
+            return execution.statistics_move
+        return self.conventions["inference-updates"] == "always"
+
+    def times(self, updates: Updates, *, backward: bool) -> int:
+        """Return how often one execution's update is applied. Clause BN-5.3.
+
+        `backward` tells whether the user asks for the gradients of the execution; whoever does all
+        that is documented runs the backward pass too, where that is what updates.
+        """
+        if updates == "documented":
+            return 1
+        if self.meaning.layer.updates_in_place is True:
+            immediate = self.conventions["updates-in-place-argument"] == "updates within the call"
+            timing = "within the call" if immediate else "when the update operations are run"
+        else:
+            timing = str(self.conventions["update-timing"])
+        if updates == "twice":
+            return 1 if timing == "when the returned state is adopted" else 2
+        return int(timing == "within the call" or (timing == "in the backward pass" and backward))
+
+    def taken_in(
+        self, batch: Batch, state: Quantities, hidden: Hidden
+    ) -> tuple[Quantities, Hidden]:
+        """Return state and hidden state after one update of the running statistics."""
+        before, after = hidden.updates, state
+        if "updates_counted" in state:
+            after = after.with_(
+                {"updates_counted": lambda: exact(state["updates_counted"].value + 1)}
+            )
+
+        def average(name: str) -> tuple[Bounded, Debiased | None]:
+            counted = after["updates_counted"].value if "updates_counted" in after else before + 1
+            weights = self.meaning.weights(name, float(counted), before)
+            new = self.fed(name, batch)
+            if self.meaning.correction(name) != ZERO_DEBIAS:
+                return blended(state[name], new, weights, self.form), None
+            earlier = hidden.averages.get(name)
+            biased = earlier() if earlier is not None else None
+            return debiased(biased or fresh(state[name]), new, weights, self.form)
+
+        averages = {name: Later(partial(average, name)) for name in STATISTICS}
+
+        def running(name: str) -> Bounded:
+            if batch.count == 0:
+                return self.fed_nothing(state[name])
+            return self.shown(name, self.kept_out(batch, state[name], averages[name]))
+
+        kept = {name: partial(second, averages[name]) for name in STATISTICS}
+        taken = after.with_({name: partial(running, name) for name in STATISTICS})
+        return taken, Hidden(kept, before + 1)
+
+    def fed(self, statistic: str, batch: Batch) -> Bounded:
+        """Return what a running statistic is fed from a batch."""
+        if statistic == "running_mean":
+            return batch.moments.mean
+        factor = self.meaning.variance_factor(batch.count)
+        variance = batch.moments.variance
+        return variance if factor == 1 else scaled(variance, factor, self.form)
+
+    def fed_nothing(self, old: Bounded) -> Bounded:
+        """Return a running statistic after a batch of no samples. Clause BN-3.5."""
+        if self.conventions["empty-batch"] == "statistics stay":
+            return old
+        return exact(np.full_like(old.value, np.nan))
+
+    def kept_out(
+        self, batch: Batch, old: Bounded, new: Later[tuple[Bounded, Debiased | None]]
+    ) -> Bounded:
+        """Return a running statistic, with its old value where a NaN is kept out. Clause BN-9.2."""
+        value, _ = new()
+        if not batch.spoiled.any() or (
+            self.conventions["non-finite-input"] == "reaches the running statistics"
+        ):
+            return value
+        return Bounded(
+            np.where(batch.spoiled, old.value, value.value),
+            np.where(batch.spoiled, old.bound, value.bound),
+        )

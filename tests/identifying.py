@@ -1,0 +1,99 @@
+"""What identification finds about the fakes, and whether that is what their authors say."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from harness import identification
+from harness.declarations import context_of
+from harness.questions import fingerprint
+from reference.conventions import REGISTRY
+from suites.catalogue import SCENARIOS
+from tests.asking import DECLARATIONS, answered, said
+
+REMEMBERED = defaultdict(list)
+FOUND = {}
+
+
+def remembered(explore):
+    """Return the search for what explains one question, asked once where fakes answer alike."""
+
+    def explored(question, domain, limit):
+        key = question.scenario.name, fingerprint(question.trace)
+        known = REMEMBERED[(*key, question.step, question.quantity)]
+        for part, most, found in known:
+            if most == limit and all(domain[axis] == values for axis, values in part.items()):
+                return found
+        found = explore(question, domain, limit)
+        known.append(({axis: domain[axis] for axis in found.scope}, limit, found))
+        return found
+
+    return explored
+
+
+identification.explored = remembered(identification.explored)
+
+
+def context(scenario):
+    """Return the context a scenario puts a fake in."""
+    return context_of(scenario.layer, "eager", "cpu")
+
+
+def evidence(fake):
+    """Yield every trace a fake shows."""
+    for scenario in SCENARIOS:
+        answer = answered(said(fake, scenario))
+        for trace in answer.traces:
+            yield scenario, trace
+
+
+def found(fake):
+    """Return what identification finds about a fake, context by context; worked out once."""
+    if id(fake) not in FOUND:
+        FOUND[id(fake)] = fake, identification.identify(list(evidence(fake)), context)
+    return FOUND[id(fake)][1]
+
+
+def declared(fake, where):
+    """Return what a fake's clean style declares in a context, with the fake's own departures."""
+    return {
+        **DECLARATIONS[fake.style].at(where).values,
+        **getattr(fake, "conventions", {}),
+    }
+
+
+def mistakes(fake):
+    """Return sentences on everything identification gets wrong about a fake; empty if nothing.
+
+    An error model that is wider than it needs to be proves nothing, so none is asked to be named.
+    """
+    wrong = [
+        f"{one.question.scenario.name}: no name for {one.question.quantity}"
+        for each in found(fake)
+        for one in each.unnamed
+    ]
+    for each in found(fake):
+        truth = declared(fake, each.context)
+        wrong += [
+            f"{axis} is {truth[axis]!r}, but {measured.values} are left of it in {each.context}"
+            for axis, measured in each.axes.items()
+            if measured.removed and truth[axis] not in measured.values
+        ]
+    return wrong + [
+        f"{axis} {value!r} is told apart nowhere"
+        for axis, value in fake.conventions.items()
+        if axis not in fake.unseen
+        and REGISTRY[axis].kind != "error model"
+        and not pinned(fake, axis, value)
+    ]
+
+
+def pinned(fake, axis, value):
+    """Tell whether some context leaves one value of an axis, or only those that behave alike."""
+    admitted = {value, *fake.alike.get(axis, ())}
+    return any(set(each.axes[axis].definite) <= admitted for each in found(fake))
+
+
+def unexplained(fake):
+    """Return the quantities in which something a fake shows has no name."""
+    return {one.question.quantity for each in found(fake) for one in each.unnamed}

@@ -1,0 +1,216 @@
+"""Identification names every convention a fake follows, and no other, from its traces alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import identification
+from harness.findings import findings
+from harness.identification import WHAT_IS_SHOWN, Question
+from harness.implementations import Implementation
+from harness.judge import Refused, Seen
+from harness.session import Session
+from harness.solving import simplest, solved
+from reference.conventions import REGISTRY
+from suites.catalogue import SCENARIOS, scenario_named
+from tests.asking import DECLARATIONS, answered, said
+from tests.fakes import argument_style
+from tests.fakes.fault import CLEAN
+from tests.fakes.held_out import HELD_OUT, UNNAMED
+from tests.identifying import context, declared, evidence, found, mistakes, unexplained
+from tests.test_command_line import bnconform, complaint
+
+MOST_COMBINATIONS = 4096
+"""Of the conventions one quantity depends on, in the context with the fewest scenarios."""
+LOOKS_LIKE = {"freezing-the-model-misses-the-layer": {"model-trainable-reaches-the-layer"}}
+"""Values a fake without a name follows as well, in a scenario in which all it does has a name."""
+
+
+# What the fakes follow.
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_nothing_a_clean_fake_does_is_without_a_name(style):
+    assert [each.unnamed for each in found(CLEAN[style]) if each.unnamed] == []
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_a_clean_fake_is_measured_as_its_author_declares(style):
+    for each in found(CLEAN[style]):
+        truth = DECLARATIONS[style].at(each.context).values
+        for axis, measured in each.axes.items():
+            assert not measured.removed or truth[axis] in measured.values, axis
+
+
+def test_most_conventions_of_the_clean_fakes_are_measured():
+    measured = {
+        axis
+        for style in CLEAN.values()
+        for each in found(style)
+        for axis, one in each.axes.items()
+        if len(one.definite) == 1
+    }
+    cannot = {axis.id for axis in REGISTRY.values() if axis.kind == "error model"}
+    assert set(REGISTRY) - measured == cannot
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_held_out_fake_is_identified_as_what_it_is(name):
+    fake = HELD_OUT[name]
+    assert mistakes(fake) == []
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+def test_a_behaviour_no_convention_knows_is_reported_and_not_forced_into_a_value(name):
+    fake = UNNAMED[name]
+    assert unexplained(fake) & fake.quantities, fake.sentence
+    forced = {
+        axis
+        for each in found(fake)
+        for axis, measured in each.axes.items()
+        if measured.removed and declared(fake, each.context)[axis] not in measured.values
+    }
+    assert forced <= LOOKS_LIKE.get(name, set())
+
+
+def test_what_has_no_name_is_reported_with_its_closest_fit():
+    fake = UNNAMED[min(UNNAMED)]
+    unnamed = [one for each in found(fake) for one in each.unnamed]
+    assert unnamed
+    assert all(one.fit.fraction > 1 for one in unnamed)
+    assert any(one.closest for one in unnamed)
+
+
+# How it searches.
+
+
+def a_trace(name, style="argument"):
+    scenario = scenario_named(name)
+    return scenario, answered(said(CLEAN[style], scenario)).traces[0]
+
+
+def test_only_conventions_a_quantity_depends_on_are_tried():
+    scenario, trace = a_trace("training-output")
+    everything = {axis.id: axis.values for axis in REGISTRY.values()}
+    mean = identification.explored(
+        Question(scenario, trace, 1, "running_mean"), everything, MOST_COMBINATIONS
+    )
+    assert "epsilon-placement" not in mean.scope
+    assert "running-variance-factor" not in mean.scope
+    output = identification.explored(
+        Question(scenario, trace, 1, "output"), everything, MOST_COMBINATIONS
+    )
+    assert "epsilon-placement" in output.scope
+    assert "bare-call" not in output.scope
+
+
+def test_the_search_stays_within_its_cap():
+    questions = [
+        question
+        for style in CLEAN.values()
+        for scenario, trace in evidence(style)
+        for question in identification.questions_of(scenario, trace)
+    ]
+    measured = {axis: one.values for axis, one in found(CLEAN["argument"])[0].axes.items()}
+    everything = {axis.id: axis.values for axis in REGISTRY.values()}
+    known = {
+        axis: measured[axis] if len(measured[axis]) == 1 else everything[axis]
+        for axis in everything
+    }
+    with np.errstate(all="ignore"):
+        assert all(
+            identification.explored(question, known, MOST_COMBINATIONS) is not None
+            for question in questions
+        )
+
+
+def test_scenarios_that_contradict_each_other_are_both_told():
+    # The same layer seems to feed its running variance the population and the sample variance.
+    name = "running-variance-of-3-values"
+    scenario, population = a_trace(name)
+    _, sample = a_trace(name, "switch")
+    sample = [
+        Seen({key: value for key, value in seen.observed.items() if key != "updates_counted"})
+        for seen in sample
+    ]
+    results = identification.identify([(scenario, population), (scenario, sample)], context)
+    (one,) = [unnamed for each in results for unnamed in each.unnamed]
+    assert one.question.quantity == "running_variance"
+    axes = dict(one.instead)
+    assert axes["running-variance-factor"] in {"1", "n/(n-1)"}
+    left = results[0].axes["running-variance-factor"].values
+    assert axes["running-variance-factor"] not in left
+
+
+def test_an_unusual_number_is_solved_for_and_given_its_simplest_form():
+    assert solved(lambda value: value**3 - 0.001, 0.5, 1.0) == pytest.approx(0.1)
+    assert simplest(0.10000003, lambda value: abs(value - 0.1) < 1e-6) == 0.1
+
+
+def test_a_refusal_nobody_expects_has_no_name():
+    scenario, trace = a_trace("training-output")
+    refused = [trace[0], Seen({}, Refused("TypeError", "no"))]
+    (each,) = identification.identify([(scenario, refused)], context)
+    assert [one.question.quantity for one in each.unnamed] == [WHAT_IS_SHOWN]
+
+
+# Declared against measured.
+
+
+def findings_of(style, declarations):
+    implementation = Implementation("fake", "a fake", adapter="", declared=declarations)
+    return findings(implementation, list(evidence(CLEAN[style])))
+
+
+@pytest.mark.parametrize("style", CLEAN)
+def test_a_true_declaration_surprises_nobody(style):
+    assert findings_of(style, DECLARATIONS[style]).surprises == []
+
+
+def test_a_false_declaration_is_found_out_with_the_scenarios_that_decided():
+    (surprise,) = [
+        each
+        for each in findings_of("argument", DECLARATIONS["switch"]).surprises
+        if each.axis == "momentum-sense"
+    ]
+    assert surprise.values == ("weighs the old running value",)
+    assert surprise.decided_by == ("momentum-argument-0.9",)
+
+
+def test_identification_needs_no_declaration():
+    implementation = Implementation("bare", "undeclared", adapter=argument_style.__file__)
+    session = Session([implementation], SCENARIOS)
+    session.run(lambda *_: None)
+    statuses = {each.axis: each.status for each in session.findings["bare"].axes}
+    assert statuses["momentum-sense"] == "undeclared"
+    assert session.findings["bare"].mysteries == []
+
+
+def test_the_command_measures_an_adapter_that_declares_nothing():
+    done = bnconform("identify", argument_style.__file__, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (sense,) = [each for each in found["conventions"] if each["axis"] == "momentum-sense"]
+    assert sense["measured"] == ["weighs the old running value"]
+    assert sense["declared"] is None
+
+
+def test_the_command_prints_a_line_for_every_convention_reached():
+    done = bnconform("identify", argument_style.__file__)
+    assert done.returncode == 0, done.stderr
+    assert "momentum-sense: ‘weighs the old running value’, not declared (rank 2;" in done.stdout
+    assert "0 observations have no name." in done.stdout
+
+
+@pytest.mark.parametrize("name", ["fails_to_import", "not_expressible"])
+def test_an_adapter_that_answers_nothing_is_one_sentence(name):
+    path = Path(__file__).parent / "fakes" / "misbehaving" / f"{name}.py"
+    assert f"{name} answered nothing" in complaint(bnconform("identify", path))
+
+
+def test_a_file_that_does_not_exist_is_one_sentence():
+    assert "There is no adapter nowhere.py" in complaint(bnconform("identify", "nowhere.py"))
