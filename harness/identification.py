@@ -155,7 +155,7 @@ class Identification:
         if survivors := found.survivors:
             self.relations.append((question, found.scope, survivors))
             self.keep(question, found.scope, survivors)
-        else:
+        elif not found.undetermined:
             self.unanswered.append(question)
         return found
 

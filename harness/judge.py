@@ -214,5 +214,9 @@ def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
         error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
         fraction = np.where(error == 0, 0.0, error / expected.bound)
     fraction = np.where(~np.isfinite(error) | np.isnan(fraction), np.inf, fraction)
-    anything = np.isposinf(expected.bound) & np.isfinite(expected.value)
-    return error, np.where(anything, 0.0, fraction)
+    return error, np.where(unbounded(expected), 0.0, fraction)
+
+
+def unbounded(expected: Bounded) -> Array:
+    """Return where a number may be anything, element by element."""
+    return np.isposinf(expected.bound) & np.isfinite(expected.value)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.judge import STATE, Seen, Trace, check
+from harness.judge import STATE, Seen, Trace, check, unbounded
 from reference.axis import Value
 from reference.bounded import Bounded, exact
 from reference.chosen import Conventions, Unspecified
@@ -102,28 +102,28 @@ class Question:
         dtype, array = expected.dtype(self.quantity), seen.observed[self.quantity]
         outcomes = (expected.quantities, *expected.others)
         found = [check(self.quantity, each[self.quantity], array, dtype) for each in outcomes]
-        best = min(found, key=lambda each: each.fraction)
-        return Fit(best.fraction, best.error, best.bound, best.note)
+        best, outcome = min(zip(found, outcomes, strict=True), key=lambda each: each[0].fraction)
+        tells = not unbounded(outcome[self.quantity]).any()
+        return Fit(best.fraction, best.error, best.bound, best.note, tells)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How much of its bound an error takes up; at most one agrees."""
+    """How much of its bound an error takes up; at most one agrees.
+
+    `tells` is whether agreeing says anything, as it does not where a bound is infinite.
+    """
 
     fraction: float
     error: float = np.inf
     bound: float = 0.0
     note: str = ""
+    tells: bool = True
 
     @property
     def agrees(self) -> bool:
         """Tell whether the oracle shows what was seen."""
         return self.fraction <= 1
-
-    @property
-    def tells(self) -> bool:
-        """Tell whether agreeing says anything, as it does not under an infinite bound."""
-        return bool(np.isfinite(self.bound))
 
 
 MISFIT = Fit(np.inf)
@@ -161,6 +161,11 @@ class Explored:
         agreeing = [(chosen, fit) for chosen, fit in self.combinations if fit.agrees]
         telling = any(fit.tells for _, fit in agreeing)
         return [chosen for chosen, _ in agreeing] if telling else []
+
+    @property
+    def undetermined(self) -> bool:
+        """Tell whether what agrees could not have disagreed, so that nothing can be said."""
+        return not self.survivors and any(fit.agrees for _, fit in self.combinations)
 
     @property
     def closest(self) -> tuple[Assignment, Fit]:

@@ -25,9 +25,9 @@ def solutions(question: Question, others: Mapping[str, Value], axis: str) -> Ite
     def agrees(value: float) -> bool:
         try:
             fit = question.ask(Conventions({**others, axis: value}))
-            return fit.agrees and np.isfinite(fit.bound)
         except (Unspecified, ZeroDivisionError):
             return False
+        return fit.agrees and fit.tells
 
     known = axis_named(axis).values
     for element in range(question.size):

@@ -14,18 +14,15 @@ import numpy as np
 
 from reference.bounded import Array, Bounded, exact
 from reference.later import Later, Quantities
-from reference.moments import inverse_deviation, scaled, steepness
 from reference.normalisation import (
-    Flow,
     Normaliser,
     gradients,
     output,
-    second_gradient,
-    uncentred,
 )
+from reference.normalising import Normalising, Statistics
 from reference.program import Execution, Refusal
-from reference.rounding import format_named, stored
-from reference.updating import Batch, Updating
+from reference.second_order import second_gradient, uncentred
+from reference.updating import Batch
 from suites.vocabulary import Updates
 
 T = TypeVar("T")
@@ -40,22 +37,7 @@ class Gradient:
     dx_weights: Array | None = None
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """The mean and variance that normalise an execution, and the divisor of that variance.
-
-    `of_batch` tells whether they are the batch's; `nonnegative` whether the computed variance
-    cannot be negative.
-    """
-
-    mean: Bounded
-    variance: Bounded
-    divisor: float
-    of_batch: bool = True
-    nonnegative: bool = True
-
-
-class Executor(Updating):
+class Executor(Normalising):
     """Executes a layer: its output, its gradients and the state after it."""
 
     def execute(
@@ -73,11 +55,13 @@ class Executor(Updating):
         if batch.count == 0:
             return self.of_nothing(batch, gradient, execution), after
         by = Later(lambda: self.normaliser(batch, execution, state, after))
-        seen = Quantities({"output": lambda: self.shown("output", output(x, by(), self.form))})
+        told = partial(self.told, batch, state)
+        seen = Quantities({"output": lambda: told("output", output(x, by(), self.form))})
         if gradient is None:
             return seen, after
         statistics = partial(self.statistics, batch, execution, state, after)
-        return seen.with_(self.flowing_back(batch, gradient, execution, statistics, by)), after
+        flowing = self.flowing_back(batch, gradient, execution, statistics, by, told)
+        return seen.with_(flowing), after
 
     def execute_repeatedly(
         self,
@@ -103,6 +87,20 @@ class Executor(Updating):
 
         self.hidden = Later(lambda: [found() for found in hidden][-1])
         return seen, Quantities({name: partial(at_last, name) for name in states[-1]})
+
+    def told(self, batch: Batch, state: Quantities, name: str, value: Bounded) -> Bounded:
+        """Return a quantity as it is stored, with a NaN only where one went in.
+
+        Where the arithmetic itself leads to none, as 0/0 does, anything may come out.
+        """
+        value = self.shown(name, value)
+        nan = np.isnan(value.value)
+        if not nan.any():
+            return value
+        held = [each.value for name, each in state.items() if name != "updates_counted"]
+        spoiled = batch.spoiled | np.isnan(sum(held, np.zeros_like(batch.x[0])))
+        open_ = nan & ~spoiled
+        return Bounded(np.where(open_, 0.0, value.value), np.where(open_, np.inf, value.bound))
 
     def admit(self, batch: Batch, execution: Execution) -> None:
         """Raise Refusal where such a batch is refused. Clauses BN-3.4, BN-3.5 and BN-4.9."""
@@ -135,6 +133,7 @@ class Executor(Updating):
         execution: Execution,
         statistics: Callable[[], Statistics],
         by: Later[Normaliser],
+        told: Callable[[str, Bounded], Bounded],
     ) -> Quantities:
         """Return the gradients. Raises Refusal where they are refused."""
         running = self.by_running_statistics(execution)
@@ -143,10 +142,10 @@ class Executor(Updating):
         through = Later(lambda: replace(by(), flow=self.flow(statistics())))
         found = Later(lambda: gradients(batch.x, gradient.dy, through(), self.form))
         parameters = {
-            "dgamma": lambda: self.shown("dgamma", found().dgamma),
-            "dbeta": lambda: self.shown("dbeta", found().dbeta),
+            "dgamma": lambda: told("dgamma", found().dgamma),
+            "dbeta": lambda: told("dbeta", found().dbeta),
         }
-        seen = Quantities({"dx": lambda: self.shown("dx", found().dx)})
+        seen = Quantities({"dx": lambda: told("dx", found().dx)})
         seen = seen.with_(self.learned(parameters, execution))
         weights = gradient.dx_weights
         if weights is None:
@@ -162,7 +161,7 @@ class Executor(Updating):
                 and self.conventions["second-order-gradient"] == UNCENTRED
             ):
                 value = uncentred(value, *arguments)
-            return self.shown("second_dx", value)
+            return told("second_dx", value)
 
         return seen.with_({"second_dx": second})
 
@@ -172,70 +171,3 @@ class Executor(Updating):
             return {}
         present = {"dgamma": self.meaning.gamma == "learned", "dbeta": self.meaning.center}
         return {name: value for name, value in gradients.items() if present[name]}
-
-    def by_running_statistics(self, execution: Execution) -> bool:
-        """Tell whether running statistics normalise. Raises Refusal where there must be some."""
-        return self.source(execution) != "batch"
-
-    def source(self, execution: Execution) -> str:
-        """Return which statistics normalise: the batch's, or running ones from when.
-
-        Raises Refusal where inference without running statistics is refused. Clause BN-4.9.
-        """
-        training = execution.run == "training"
-        if training and self.meaning.tracks:
-            return str(self.conventions["training-output-statistics"])
-        if training:
-            return "batch"
-        kind = str(self.conventions["inference-output-statistics"])
-        if kind == "batch" or self.meaning.tracks:
-            return kind
-        if self.conventions["no-running-statistics"] == "refused":
-            raise Refusal
-        return "batch"
-
-    def normaliser(
-        self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
-    ) -> Normaliser:
-        """Return what this execution normalises with, its gradient left open."""
-        found = self.statistics(batch, execution, before, after)
-        placement = str(self.conventions["epsilon-placement"])
-        inverse = inverse_deviation(
-            found.variance,
-            self.meaning.epsilon,
-            placement,
-            self.form,
-            nonnegative=found.nonnegative,
-        )
-        if found.of_batch and self.moments_are_rounded():
-            inverse = stored(inverse, format_named(self.meaning.layer.dtype))
-        return Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
-
-    def statistics(
-        self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
-    ) -> Statistics:
-        """Return the mean and variance that normalise. Clauses BN-6.1, BN-6.2 and BN-3.2."""
-        kind = self.source(execution)
-        if kind != "batch":
-            source = after if kind == "running after the update" else before
-            return Statistics(
-                source["running_mean"], source["running_variance"], batch.count, of_batch=False
-            )
-        moments, divisor = batch.moments, float(batch.count)
-        variance = moments.variance
-        if execution.run == "training" and (
-            self.conventions["training-output-variance"] == "sample"
-        ):
-            divisor -= 1
-            variance = scaled(variance, batch.count / divisor, self.form)
-        return Statistics(moments.mean, variance, divisor, nonnegative=moments.nonnegative)
-
-    def flow(self, found: Statistics) -> Flow | None:
-        """Return how the gradient depends on the statistics; None where they are constants."""
-        axis = "training-gradient" if found.of_batch else "inference-gradient"
-        if self.conventions[axis] != "through the batch statistics":
-            return None
-        if self.conventions["epsilon-placement"] != "outside the root":
-            return Flow(found.divisor)
-        steep = steepness(found.variance, self.meaning.epsilon, self.form)
-        return Flow(found.divisor, steep)

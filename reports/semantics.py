@@ -19,6 +19,7 @@ from reports.page_words import address_words, circumstances, headline_versions, 
 from reports.results import ReportError, read_results, write_text_whole
 
 HERE = Path(__file__).parent
+MEASURED = ("as declared", "otherwise", "undeclared")
 MOST_SCENARIOS = 2
 MOST_CONTEXTS = 3
 Json = dict[str, Any]
@@ -86,7 +87,7 @@ def row(axis: str, implementation: Json) -> Json:
     """Return what one implementation does on one axis."""
     said = implementation["declared"].get(axis, {"cite": [], "why": []})
     found = [each for each in implementation["measured"] if each["axis"] == axis]
-    known = [each for each in found if len(each["measured"]) == 1]
+    known = [each for each in found if each["status"] in MEASURED]
     scenarios = list(dict.fromkeys(name for each in known for name in each["decided_by"]))
     return {
         "name": implementation["name"],
@@ -100,17 +101,21 @@ def row(axis: str, implementation: Json) -> Json:
 
 def does(known: Sequence[Json], found: Sequence[Json], said: Json) -> str:
     """Return in words what was measured; where nothing was, why."""
-    values = list(dict.fromkeys(value_words(each["measured"][0]) for each in known))
+    values = list(dict.fromkeys(options(each) for each in known))
     if len(values) == 1:
         return f"**{values[0]}**"
     if values:
-        return "; ".join(
-            f"**{value_words(each['measured'][0])}** ({where(each['contexts'])})" for each in known
-        )
+        return "; ".join(f"**{options(each)}** ({where(each['contexts'])})" for each in known)
     if found:
-        options = dict.fromkeys(value_words(value) for each in found for value in each["measured"])
-        return f"not told apart: {', '.join(options)}"
+        left = dict.fromkeys(value_words(value) for each in found for value in each["measured"])
+        doubt = any(each["status"] == "in doubt" for each in found)
+        return f"{'in doubt' if doubt else 'not told apart'}: {', '.join(left)}"
     return said["why"][0] if said["why"] else "not asked"
+
+
+def options(finding: Json) -> str:
+    """Return the values left of a finding."""
+    return " or ".join(value_words(value) for value in finding["measured"])
 
 
 def where(contexts: Sequence[str]) -> str:

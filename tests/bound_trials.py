@@ -14,9 +14,10 @@ import numpy as np
 
 from reference.bounded import exact
 from reference.moments import batch_moments, inverse_deviation, scaled, steepness
-from reference.normalisation import Flow, Normaliser, gradients, normalised, output, second_gradient
+from reference.normalisation import Flow, Normaliser, gradients, normalised, output
 from reference.rounding import FORMATS, stored
 from reference.running import blended, debiased, descended, fresh, giving, keeping
+from reference.second_order import second_gradient
 from tests import bound_layers as layers
 from tests.bound_machine import DIVISIONS, SUMS, Machine, machine_for
 

@@ -11,8 +11,8 @@ from harness.implementations import Implementation
 from harness.pairs import pairs
 from harness.verdict import Cell
 from suites.catalogue import SCENARIOS, scenario_named
-from tests.fakes.fault import CLEAN
 from tests.asking import DECLARATIONS, clean_cell
+from tests.fakes.fault import CLEAN
 
 RUNNING_VARIANCE = "running-variance-of-3-values"
 MOMENTUM = "momentum-argument-0.9"

@@ -15,9 +15,10 @@ from reference.bounded import Bounded, exact
 from reference.chosen import Conventions
 from reference.conventions import REGISTRY
 from reference.moments import batch_moments, inverse_deviation, scaled, steepness
-from reference.normalisation import Flow, Normaliser, gradients, output, second_gradient
+from reference.normalisation import Flow, Normaliser, gradients, output
 from reference.oracle import Oracle
 from reference.rounding import FORMATS, format_named, stored
+from reference.second_order import second_gradient
 from suites.inputs import GAMMA, TRAINED, batch, weights
 from suites.vocabulary import Build, Call, Training
 from tests.bound_layers import ALGORITHMS, PLACEMENTS

@@ -30,7 +30,7 @@ def every(values, count):
     return np.array(list(itertools.product(values, repeat=count)), dtype=np.float64).T
 
 
-BATCHES = {2: every(range(-8, 9), 2), 3: every(range(-3, 4), 3), 4: every((-3, -1, 0, 2), 4)}
+BATCHES = {2: every(range(-6, 7), 2), 3: every((-4, -1, 0, 1, 2, 5), 3), 4: every((-3, 0, 1, 2), 4)}
 MANY = {2: every(range(-24, 25), 2), 3: every(range(-6, 7), 3), 4: every(range(-3, 4), 4)}
 every_count = pytest.mark.parametrize("n", BATCHES)
 
@@ -318,7 +318,7 @@ def trained(n, **said):
 @every_count
 @every_placement
 @every_variance
-@pytest.mark.parametrize("epsilon", [2.0**-10, 1e-3, 3.0])
+@pytest.mark.parametrize("epsilon", [1e-3, 3.0])
 def test_training_output(n, placement, variance, epsilon):
     x = BATCHES[n]
     layer, gamma, beta = trained(n, decay=0.75, epsilon=epsilon)

@@ -1,0 +1,104 @@
+"""Which statistics normalise an execution, and how gradients depend on them.
+
+Clauses BN-1.2, BN-3.2, BN-6.1, BN-6.2 and BN-7.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reference.bounded import Bounded
+from reference.later import Quantities
+from reference.moments import inverse_deviation, scaled, steepness
+from reference.normalisation import Flow, Normaliser
+from reference.program import Execution, Refusal
+from reference.rounding import format_named, stored
+from reference.updating import Batch, Updating
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The mean and variance that normalise an execution, and the divisor of that variance.
+
+    `of_batch` tells whether they are the batch's; `nonnegative` whether the computed variance
+    cannot be negative.
+    """
+
+    mean: Bounded
+    variance: Bounded
+    divisor: float
+    of_batch: bool = True
+    nonnegative: bool = True
+
+
+class Normalising(Updating):
+    """A layer that knows by what each of its executions is normalised."""
+
+    def by_running_statistics(self, execution: Execution) -> bool:
+        """Tell whether running statistics normalise. Raises Refusal where there must be some."""
+        return self.source(execution) != "batch"
+
+    def source(self, execution: Execution) -> str:
+        """Return which statistics normalise: the batch's, or running ones from when.
+
+        Raises Refusal where inference without running statistics is refused. Clause BN-4.9.
+        """
+        training = execution.run == "training"
+        if training and self.meaning.tracks:
+            return str(self.conventions["training-output-statistics"])
+        if training:
+            return "batch"
+        kind = str(self.conventions["inference-output-statistics"])
+        if kind == "batch" or self.meaning.tracks:
+            return kind
+        if self.conventions["no-running-statistics"] == "refused":
+            raise Refusal
+        return "batch"
+
+    def normaliser(
+        self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
+    ) -> Normaliser:
+        """Return what this execution normalises with, its gradient left open."""
+        found = self.statistics(batch, execution, before, after)
+        placement = str(self.conventions["epsilon-placement"])
+        inverse = inverse_deviation(
+            found.variance,
+            self.meaning.epsilon,
+            placement,
+            self.form,
+            nonnegative=found.nonnegative,
+        )
+        if found.of_batch and self.moments_are_rounded():
+            inverse = stored(inverse, format_named(self.meaning.layer.dtype))
+        return Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
+
+    def statistics(
+        self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
+    ) -> Statistics:
+        """Return the mean and variance that normalise. Clauses BN-6.1, BN-6.2 and BN-3.2."""
+        kind = self.source(execution)
+        if kind != "batch":
+            source = after if kind == "running after the update" else before
+            return Statistics(
+                source["running_mean"], source["running_variance"], batch.count, of_batch=False
+            )
+        moments, divisor = batch.moments, float(batch.count)
+        variance = moments.variance
+        if (
+            execution.run == "training"
+            and batch.count > 1
+            and (self.conventions["training-output-variance"] == "sample")
+        ):
+            divisor -= 1
+            variance = scaled(variance, batch.count / divisor, self.form)
+        return Statistics(moments.mean, variance, divisor, nonnegative=moments.nonnegative)
+
+    def flow(self, found: Statistics) -> Flow | None:
+        """Return how the gradient depends on the statistics; None where they are constants."""
+        axis = "training-gradient" if found.of_batch else "inference-gradient"
+        if self.conventions[axis] != "through the batch statistics":
+            return None
+        if self.conventions["epsilon-placement"] != "outside the root":
+            return Flow(found.divisor)
+        steep = steepness(found.variance, self.meaning.epsilon, self.form)
+        return Flow(found.divisor, steep)
