@@ -34,7 +34,7 @@ from suites.vocabulary import Scenario
 
 __all__ = ["WHAT_IS_SHOWN", "Identified", "Measured", "Unnamed", "identify"]
 
-FIRST_LIMIT, LIMIT = 16, 65536
+FIRST_LIMIT, LIMIT = 16, 4096
 MOST_PINNED, MOST_WISHES, MOST_ASKED = 2, 2, 12
 NUMBERS = {axis.id for axis in AXES if axis.kind == "number"}
 Context = Mapping[str, Any]
@@ -266,7 +266,7 @@ def identify(
     reconciled = {key: reconcile(search, known) for key, search in searches.items()}
     tainted = {one.question.kind for _, unnamed in reconciled.values() for one in unnamed}
     return [
-        Identified(dict(key), without(search, tainted, known), tuple(unnamed))
+        Identified(dict(key), trusted(search, unnamed, tainted, known), tuple(unnamed))
         for key, (search, unnamed) in reconciled.items()
     ]
 
@@ -290,11 +290,14 @@ def reconcile(
 ) -> tuple[Identification, Sequence[Unnamed]]:
     """Return the search, with those values given up that leave more unexplained than others do.
 
-    Scenarios that contradict each other on an axis each have their way in turn.
+    Scenarios that contradict each other on an axis each have their way in turn; what only some of
+    the unanswered questions wish for would leave others.
     """
     pinned: dict[str, Value] = {}
     for _ in range(MOST_PINNED):
-        for (axis, value), _ in search.wishes().most_common(MOST_WISHES):
+        for (axis, value), times in search.wishes().most_common(MOST_WISHES):
+            if 2 * times <= min(len(search.unanswered), MOST_ASKED):
+                continue
             again = Identification(search.questions, known, {**pinned, axis: value})
             if len(again.unanswered) < len(search.unanswered):
                 search, pinned = again, {**pinned, axis: value}
@@ -304,12 +307,19 @@ def reconcile(
     return search, list(search.unnamed())
 
 
-def without(search: Identification, tainted: set[Any], known: Candidates) -> dict[str, Measured]:
-    """Return the axes as left by the kinds of observation in which everything has a name."""
-    trusted = [question for question in search.questions if question.kind not in tainted]
-    if len(trusted) == len(search.questions):
+def trusted(
+    search: Identification, unnamed: Sequence[Unnamed], tainted: set[Any], known: Candidates
+) -> dict[str, Measured]:
+    """Return the axes as left by the kinds of observation in which everything has a name.
+
+    An axis of which something without a name wishes another value is left open.
+    """
+    questions = [question for question in search.questions if question.kind not in tainted]
+    if len(questions) == len(search.questions):
         return search.axes
-    axes = Identification(trusted, known).axes
+    axes = Identification(questions, known).axes
+    for axis in {axis for each in unnamed for axis, _ in each.instead}:
+        axes[axis] = Measured(axis, search.everything[axis], consulted=True)
     for name, measured in axes.items():
         measured.fits = search.axes[name].values
     return axes
