@@ -19,6 +19,7 @@ from reports.page_words import address_words, circumstances, headline_versions, 
 from reports.results import ReportError, read_results, write_text_whole
 
 HERE = Path(__file__).parent
+NOT_APPLICABLE = "not applicable"
 MEASURED = ("as declared", "otherwise", "undeclared")
 MOST_SCENARIOS = 2
 MOST_CONTEXTS = 3
@@ -55,8 +56,9 @@ def declared(implementation: Json) -> Json:
     for each in implementation["conventions"]:
         entry = found.setdefault(each["axis"], {"cite": [], "why": []})
         entry["cite"] += [link for link in each["cite"] if link not in entry["cite"]]
-        if each["why"] and each["why"] not in entry["why"]:
-            entry["why"].append(each["why"])
+        if each["why"]:
+            when = f" ({circumstances(each['when'])})" if each["when"] else ""
+            entry["why"].append(each["why"].removesuffix(".") + when + ".")
     return found
 
 
@@ -88,14 +90,15 @@ def row(axis: str, implementation: Json) -> Json:
     said = implementation["declared"].get(axis, {"cite": [], "why": []})
     found = [each for each in implementation["measured"] if each["axis"] == axis]
     known = [each for each in found if each["status"] in MEASURED]
+    doing = does(known, found, said)
     scenarios = list(dict.fromkeys(name for each in known for name in each["decided_by"]))
     return {
         "name": implementation["name"],
-        "does": does(known, found, said),
+        "does": doing,
         "scenarios": scenarios[:MOST_SCENARIOS],
         "more": max(len(scenarios) - MOST_SCENARIOS, 0),
         "cite": said["cite"][:1],
-        "notes": said["why"] if known else [],
+        "notes": [why for why in said["why"] if why != doing] if found else [],
     }
 
 
@@ -107,10 +110,22 @@ def does(known: Sequence[Json], found: Sequence[Json], said: Json) -> str:
     if values:
         return "; ".join(f"**{options(each)}** ({where(each['contexts'])})" for each in known)
     if found:
-        left = dict.fromkeys(value_words(value) for each in found for value in each["measured"])
-        doubt = any(each["status"] == "in doubt" for each in found)
-        return f"{'in doubt' if doubt else 'not told apart'}: {', '.join(left)}"
+        return unsettled(found, said)
     return said["why"][0] if said["why"] else "not asked"
+
+
+def unsettled(found: Sequence[Json], said: Json) -> str:
+    """Return in words what is left where several values are."""
+    left = dict.fromkeys(value_words(value) for each in found for value in each["measured"])
+    if any(each["status"] == "in doubt" for each in found):
+        return f"in doubt: {', '.join(left)}"
+    chosen = found[0]["declared"]
+    if chosen == NOT_APPLICABLE and said["why"]:
+        return str(said["why"][0])
+    if chosen is None or value_words(chosen) not in left:
+        return f"not told apart: {', '.join(left)}"
+    others = [value for value in left if value != value_words(chosen)]
+    return f"{value_words(chosen)} as declared; not excluded: {', '.join(others)}"
 
 
 def options(finding: Json) -> str:
