@@ -155,7 +155,7 @@ class Program:
         reuse = True if self.initialized else None
         return batch_norm(x, scope="bn", reuse=reuse, **dict(self.arguments, **keywords))
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
         """Execute one application; its update operations are fetched in the same run."""
         training = self.said(training)
         if updates == "twice" and self.layer.get("updates_in_place", False):

@@ -102,7 +102,7 @@ class Program:
             if name in self.layer:
                 getattr(self.bn, own).assign(self.layer[name])
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
         """Call the model, or the bare layer while there is none; gradients come from a tape.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.

@@ -118,7 +118,7 @@ class Program:
         with framework_call():
             return (self.model or self.bn)(x)
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
         """Execute the module, and ask for the gradients of the weighted sum."""
         if updates == "twice":
             raise NotExpressible("PyTorch has no deferred update operations to run twice.")

@@ -542,7 +542,7 @@ FINDINGS = {
     "torch": [
         _finding("default-epsilon", "as declared", 1e-5, [1e-5], decided_by=["default-epsilon"]),
         _finding("running-variance-factor", "as declared", "n/(n-1)", ["n/(n-1)"]),
-        _finding("trainable-false-mode", "as declared", "no effect", FROZEN[:1]),
+        _finding("trainable-false-mode", "in doubt", "no effect", FROZEN[:1]),
         _finding("zero-debias-argument", "undeclared", None, ["neither"]),
     ],
 }

@@ -178,7 +178,7 @@ class PlainProgram:
             self.store()
         return execution
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights=None):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
         """Execute the layer, with its gradients where `dy` is given, twice for `dx_weights`."""
         self.accept_updates(updates)
         requested = self.resolve(training, mode)

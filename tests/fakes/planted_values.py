@@ -349,6 +349,18 @@ class InferenceGradientRefused:
         return super().backward(execution, dy)
 
 
+@layer(
+    "mean-held-inside-the-variance",
+    "argument switch deferred",
+    "The gradient of a gradient holds the mean inside the variance constant.",
+    {"second-order-gradient": "without the mean inside the variance"},
+)
+class MeanHeldInsideTheVariance:
+    def inside_the_variance(self, execution, centred):  # noqa: ARG002 - the clean layer's
+        # The second order is worked out by complex steps, which a real part does not follow.
+        return execution.x - execution.mean.real
+
+
 # How variances are computed.
 
 
