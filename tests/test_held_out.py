@@ -610,8 +610,8 @@ EXAMPLES = [
         (Call(X, FALSE, DY, dx_weights=tensor([[2], [0]])),),
         {"dx": [[0.375], [-0.875]], "second_dx": [[-0.28125], [0.15625]], "dgamma": [0.5]},
     ),
-    # With u = 3, 5 and x̂ = -1/2, 1/2: A = 1, B = -1/2, C = 3 - 8 · 1/2 = -1, C - 3/2 · A · B = -1/4,
-    # -1/4 · (A · (dy - 1/2) + B · u - x̂/4), where u stands in place of u less its mean.
+    # With u = 3, 5 and x̂ = -1/2, 1/2: A = 1, B = -1/2, C = 3 - 8 · 1/2 = -1 and
+    # C - 3/2 · A · B = -1/4. Then -1/4 · (A · (dy - 1/2) + B · u - x̂/4), u not less its mean.
     *(
         (
             f"mean-held-inside-the-variance-{style}",
