@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from harness.verdict import shown
 from harness.words import quantity_in_words
 from reference.axis import Value
 from reference.conventions import REGISTRY
-
-MOST = 3
 
 
 def finding_in_words(found: Finding) -> str:
@@ -52,9 +50,3 @@ def unusual(closest: Mapping[str, Value]) -> str:
 def either(words: Iterable[str]) -> str:
     """Return words as alternatives."""
     return " or ".join(words)
-
-
-def few(names: Sequence[str], between: str = ", ") -> str:
-    """Return the first names of a list, and how many more there are."""
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return between.join(names[:MOST]) + more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.declarations import Context, context_of
@@ -120,43 +120,35 @@ def findings(
     return Findings(implementation.name, tuple(compared(implementation, found)), unnamed)
 
 
-def compared(implementation: Implementation, found: Sequence[Identified]) -> list[Finding]:
-    """Return declared against measured, contexts in which both are the same together."""
-    merged: dict[tuple[object, ...], list[tuple[Context, Measured, Identified]]] = {}
-    for each in found:
-        declared = implementation.declared.at(each.context).values
-        for axis, measured in each.axes.items():
-            said = declared.get(axis)
+def compared(implementation: Implementation, found: Sequence[Identified]) -> Iterator[Finding]:
+    """Yield declared against measured, contexts in which both are the same together."""
+    declared = [implementation.declared.at(each.context).values for each in found]
+    for axis in REGISTRY:
+        alike: dict[tuple[Value | None, object], list[Identified]] = {}
+        for each, values in zip(found, declared, strict=True):
+            said, measured = values.get(axis), each.axes[axis]
             if said == NOT_APPLICABLE and not measured.consulted:
                 continue
             left = (measured.values, measured.fits, measured.consulted, bool(measured.removed))
-            key = (axis, said, *left)
-            merged.setdefault(key, []).append((each.context, measured, each))
-    return [finding(key, parts) for key, parts in sorted(merged.items(), key=lambda e: order(e[0]))]
+            alike.setdefault((said, left), []).append(each)
+        for (said, _), parts in alike.items():
+            yield finding(axis, said, parts)
 
 
-def order(key: tuple[object, ...]) -> int:
-    """Return where an axis stands in the registry."""
-    return list(REGISTRY).index(str(key[0]))
-
-
-def finding(
-    key: tuple[object, ...], parts: Sequence[tuple[Context, Measured, Identified]]
-) -> Finding:
+def finding(axis: str, declared: Value | None, parts: Sequence[Identified]) -> Finding:
     """Return one finding of several contexts."""
-    axis, said = str(key[0]), key[1]
-    deciding = [name for _, measured, _ in parts for name in measured.decided_by]
+    deciding = [name for each in parts for name in each.axes[axis].decided_by]
     against = [
         one.question.scenario.name
-        for _, _, each in parts
+        for each in parts
         for one in each.unnamed
         if axis in dict(one.instead)
     ]
     return Finding(
         axis,
-        said,  # type: ignore[arg-type]
-        parts[0][1],
-        tuple(context for context, _, _ in parts),
+        declared,
+        parts[0].axes[axis],
+        tuple(each.context for each in parts),
         tuple(dict.fromkeys(deciding)),
         tuple(dict.fromkeys(against)),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -224,12 +225,12 @@ class Identification:
 
     def unnamed(self) -> Iterator[Unnamed]:
         """Yield what no combination left explains."""
-        wishes = self.wishes()
         for question in self.unanswered:
             closest, fit = self.explored(question, self.domain).closest
-            granted = (wish for wish in sorted(wishes, key=str) if self.grants(wish, question))
+            granted = (wish for wish in sorted(self.wishes, key=str) if self.grants(wish, question))
             yield Unnamed(question, closest, fit, tuple(granted))
 
+    @cached_property
     def wishes(self) -> Counter[tuple[str, Value]]:
         """Return single values, ruled out by others, that would explain the first unanswered."""
         return Counter(
@@ -295,7 +296,7 @@ def reconcile(
     """
     pinned: dict[str, Value] = {}
     for _ in range(MOST_PINNED):
-        for (axis, value), times in search.wishes().most_common(MOST_WISHES):
+        for (axis, value), times in search.wishes.most_common(MOST_WISHES):
             if 2 * times <= min(len(search.unanswered), MOST_ASKED):
                 continue
             again = Identification(search.questions, known, {**pinned, axis: value})

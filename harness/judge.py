@@ -125,8 +125,13 @@ def judge(scenario: Scenario, conventions: Conventions, trace: Trace) -> Judgeme
             break
         if any(check.note for check in steps[-1].checks):
             break
-        state = {name: exact(seen.observed[name]) for name in STATE if name in seen.observed}
+        state = observed_state(seen)
     return Judgement(tuple(steps), frozenset(chosen.read))
+
+
+def observed_state(seen: Seen) -> dict[str, Bounded]:
+    """Return the state a step left, as observed."""
+    return {name: exact(seen.observed[name]) for name in STATE if name in seen.observed}
 
 
 def agrees(scenario: Scenario, conventions: Conventions, trace: Trace) -> bool:

@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.judge import STATE, Seen, Trace, check, unbounded
+from harness.judge import Trace, check, observed_state, unbounded
 from reference.axis import Value
-from reference.bounded import Bounded, exact
+from reference.bounded import Bounded
 from reference.chosen import Conventions, Unspecified
 from reference.conventions import AXES
 from reference.oracle import Expected, Oracle
@@ -104,7 +104,7 @@ class Question:
         found = [check(self.quantity, each[self.quantity], array, dtype) for each in outcomes]
         best, outcome = min(zip(found, outcomes, strict=True), key=lambda each: each[0].fraction)
         tells = not unbounded(outcome[self.quantity]).any()
-        return Fit(best.fraction, best.error, best.bound, best.note, tells)
+        return Fit(best.fraction, tells)
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,6 @@ class Fit:
     """
 
     fraction: float
-    error: float = np.inf
-    bound: float = 0.0
-    note: str = ""
     tells: bool = True
 
     @property
@@ -127,11 +124,6 @@ class Fit:
 
 
 MISFIT = Fit(np.inf)
-
-
-def observed_state(seen: Seen) -> dict[str, Bounded]:
-    """Return the state a step left, as observed."""
-    return {name: exact(seen.observed[name]) for name in STATE if name in seen.observed}
 
 
 def questions_of(scenario: Scenario, trace: Trace) -> Iterator[Question]:
@@ -182,7 +174,7 @@ def explored(question: Question, domain: Domain, limit: int) -> Explored:
     waiting: list[Assignment] = [{}]
     while waiting and len(found) + len(waiting) <= limit:
         chosen = waiting.pop()
-        conventions = trusted({**settled, **chosen})
+        conventions = unchecked({**settled, **chosen})
         try:
             fit = question.ask(conventions)
         except Unspecified as missing:
@@ -209,15 +201,15 @@ def narrowed(
     if not models or not fit.agrees:
         return [(chosen, fit)]
     others = {axis: value for axis, value in chosen.items() if axis not in models}
-    tightest = question.ask(trusted({**others, **{axis: domain[axis][0] for axis in models}}))
+    tightest = question.ask(unchecked({**others, **{axis: domain[axis][0] for axis in models}}))
     if tightest.agrees:
         return [(others, tightest)]
     products = itertools.product(*(domain[axis] for axis in models))
     combined = [{**others, **dict(zip(models, values, strict=True))} for values in products]
-    return [(each, question.ask(trusted(each))) for each in combined]
+    return [(each, question.ask(unchecked(each))) for each in combined]
 
 
-def trusted(values: Assignment) -> Conventions:
+def unchecked(values: Assignment) -> Conventions:
     """Return conventions of values that come from the registry itself, unchecked for speed."""
     conventions = Conventions({})
     conventions.values = values

@@ -12,10 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from harness.document import surprises, unexpected
-from harness.finding_words import few
 from harness.session import Session
 from harness.verdict import Cell
 from reference.conventions import REGISTRY
+from reports.page_conventions import MEASURED
+from reports.page_words import few
 from reports.verdicts import VERDICTS
 
 COLOURS = {"good": "green", "bad": "red", "doubt": "yellow", "none": "dim"}
@@ -172,18 +173,14 @@ def line_of_finding(each: dict[str, Any]) -> str:
 
 def summary_of_findings(found: dict[str, Any]) -> str:
     """Return how many conventions were measured and how many were not, in two sentences."""
-    by_status: dict[str, set[str]] = {}
-    for each in found["conventions"]:
-        by_status.setdefault(each["status"], set()).add(each["axis"])
-    measured = set().union(
-        *(by_status.get(status, set()) for status in ("as declared", "otherwise", "undeclared"))
-    )
-    reached = measured | by_status.get("not told apart", set())
+    conventions = found["conventions"]
+    measured = {each["axis"] for each in conventions if each["status"] in MEASURED}
+    reached = {each["axis"] for each in conventions if each["status"] != "not reached"}
     never = [axis for axis in REGISTRY if axis not in reached]
     text = f"{len(measured)} of {len(REGISTRY)} conventions are measured in some context, "
     text += f"{len(reached - measured)} are asked about but not told apart anywhere, "
     text += f"{len(never)} are never reached"
     text += f" ({', '.join(never)})." if never else "."
-    otherwise = len(by_status.get("otherwise", ()))
+    otherwise = len({each["axis"] for each in conventions if each["status"] == "otherwise"})
     unnamed = len(found["unnamed"])
     return f"{text} {otherwise} are otherwise than declared; {unnamed} observations have no name."

@@ -14,11 +14,7 @@ import numpy as np
 
 from reference.bounded import Array, Bounded, exact
 from reference.later import Later, Quantities
-from reference.normalisation import (
-    Normaliser,
-    gradients,
-    output,
-)
+from reference.normalisation import Normaliser, gradients, output
 from reference.normalising import Normalising, Statistics
 from reference.program import Execution, Refusal
 from reference.second_order import second_gradient, uncentred

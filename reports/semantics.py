@@ -15,14 +15,18 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.page_words import address_words, circumstances, headline_versions, value_words
+from reports.page_conventions import MEASURED, NOT_APPLICABLE
+from reports.page_words import (
+    address_words,
+    circumstances,
+    few,
+    headline_versions,
+    value_words,
+)
 from reports.results import ReportError, read_results, write_text_whole
 
 HERE = Path(__file__).parent
-NOT_APPLICABLE = "not applicable"
-MEASURED = ("as declared", "otherwise", "undeclared")
 MOST_SCENARIOS = 2
-MOST_CONTEXTS = 3
 Json = dict[str, Any]
 
 
@@ -108,7 +112,7 @@ def does(known: Sequence[Json], found: Sequence[Json], said: Json) -> str:
     if len(values) == 1:
         return f"**{values[0]}**"
     if values:
-        return "; ".join(f"**{options(each)}** ({where(each['contexts'])})" for each in known)
+        return "; ".join(f"**{options(each)}** ({few(each['contexts'], '; ')})" for each in known)
     if found:
         return unsettled(found, said)
     return said["why"][0] if said["why"] else "not asked"
@@ -131,12 +135,6 @@ def unsettled(found: Sequence[Json], said: Json) -> str:
 def options(finding: Json) -> str:
     """Return the values left of a finding."""
     return " or ".join(value_words(value) for value in finding["measured"])
-
-
-def where(contexts: Sequence[str]) -> str:
-    """Return the contexts in which a value was measured."""
-    more = len(contexts) - MOST_CONTEXTS
-    return "; ".join(contexts[:MOST_CONTEXTS]) + (f" and {more} more" if more > 0 else "")
 
 
 def anchor(heading: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache, partial
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -148,7 +149,6 @@ def test_a_root_with_fewer_roundings_is_broken(roundings):
 
 def every_number_of(name):
     """Return every finite number of a 16-bit format, in order, as float32."""
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     dtype = np.float16 if name == "float16" else ml_dtypes.bfloat16
     numbers = np.arange(2**16, dtype=np.uint16).view(dtype).astype(np.float32)
     return np.unique(numbers[np.isfinite(numbers)]), dtype
@@ -185,7 +185,6 @@ def test_format_is_what_numpy_says_it_is(name):
 
 
 def test_bfloat16_is_what_ml_dtypes_says_it_is():
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     form, info = FORMATS["bfloat16"], ml_dtypes.finfo(ml_dtypes.bfloat16)
     assert (form.smallest, form.largest) == (float(info.smallest_normal), float(info.max))
     assert (form.subnormal, form.digits) == (float(info.smallest_subnormal), info.nmant + 1)
@@ -195,7 +194,7 @@ def test_bfloat16_is_what_ml_dtypes_says_it_is():
 def test_float32_numbers_round_as_numpy_rounds_them(name):
     form, rng = FORMATS[name], np.random.default_rng(5)
     values = rng.normal(size=10_000) * 10.0 ** rng.uniform(-50, 50, 10_000)
-    dtype = pytest.importorskip("ml_dtypes").bfloat16 if name == "bfloat16" else np.dtype(name)
+    dtype = ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name)
     with np.errstate(over="ignore"):
         if name == "bfloat16":
             values = values.astype(np.float32).astype(np.float64)
