@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent.parent / "adapters"
 FILES = sorted(FOLDER.glob("*.py"))
 FRAMEWORKS = {
     "contrib": {"tensorflow", "tf_slim"},
-    "keras3": {"keras", "tensorflow"},
+    "keras_layers": {"keras", "tensorflow"},
     "pytorch": {"torch"},
 }
 COMPILE = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
