@@ -9,7 +9,9 @@ Declarations live in ``adapters/declared/NAME.toml`` as a list of tables::
     cite = ["https://…"]
 
 `when` may name what selects an implementation's code path: rank, fused, updates_in_place,
-zero_debias, dtype, layout, execution and device; never a scenario.
+zero_debias, dtype, layout, execution and device; never a scenario. Its ``version`` limits the
+declaration to versions of a package the implementation rests on: ``version = "torch>=1.5"``, or a
+list of such of which all must hold.
 ``[measured]`` names the versions the values were measured at; for later ones they are `assumed`.
 An axis the implementation has no occasion to choose on has ``value = "not applicable"`` and `why`.
 """
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from typing import Any
 from packaging.version import Version
 
 from harness.complaint import Complaint
+from harness.versions import ALWAYS, Condition, Versions, condition, telling
 from reference.axis import NOT_APPLICABLE, Value
 from reference.chosen import Conventions, admit
 from reference.conventions import REGISTRY
@@ -57,10 +60,19 @@ class Declaration:
     cite: tuple[str, ...]
     why: str | None = None
     note: str | None = None
+    version: Condition = ALWAYS
 
     def holds(self, context: Context) -> bool:
         """Tell whether this declaration speaks of a context."""
         return all(context.get(key) in admitted for key, admitted in self.when.items())
+
+    def meets(self, other: Declaration) -> bool:
+        """Tell whether there is a context and a version of which both declarations speak."""
+        shared = self.when.keys() & other.when.keys()
+        return all(set(self.when[key]) & set(other.when[key]) for key in shared) and any(
+            self.version.holds(versions) and other.version.holds(versions)
+            for versions in telling((self.version, other.version))
+        )
 
 
 @dataclass(frozen=True)
@@ -78,26 +90,45 @@ class Declarations:
             if name in versions
         )
 
+    def of(self, versions: Versions) -> Declarations:
+        """Return what is declared of these versions."""
+        held = (entry for entry in self.entries if entry.version.holds(versions))
+        return Declarations(tuple(held), self.measured)
+
     def at(self, context: Context) -> Conventions:
-        """Return the conventions in force in a context.
+        """Return the conventions in force in a context; of some versions, where those matter."""
+        return Conventions(
+            {entry.axis: entry.value for entry in self.entries if entry.holds(context)}
+        )
 
-        Raises ValueError where two declarations of one axis hold.
+    def by_axis(self) -> dict[str, list[Declaration]]:
+        """Return the declarations of each axis of the registry."""
+        found: dict[str, list[Declaration]] = {axis: [] for axis in REGISTRY}
+        for entry in self.entries:
+            found[entry.axis].append(entry)
+        return found
+
+    def expect_no_overlap(self) -> None:
+        """Raise ValueError where two declarations of one axis speak of the same."""
+        for axis, entries in self.by_axis().items():
+            for one, other in itertools.combinations(entries, 2):
+                if one.meets(other):
+                    raise ValueError(f"{axis} is declared twice for {what_both_say(one, other)}")
+
+    def gaps(self, admitted: Callable[[Versions], bool]) -> list[tuple[str, dict[str, Any]]]:
+        """Return the axes, each with a context and versions, about which nothing is declared.
+
+        `admitted` tells which versions there are.
         """
-        values: dict[str, Value] = {}
-        for declaration in self.entries:
-            if not declaration.holds(context):
-                continue
-            if declaration.axis in values:
-                raise ValueError(f"{declaration.axis} is declared twice for {dict(context)}")
-            values[declaration.axis] = declaration.value
-        return Conventions(values)
-
-    def gaps(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the axes, each with a context, about which nothing is declared."""
         found: dict[str, dict[str, Any]] = {}
-        for context in contexts():
-            for axis in set(REGISTRY) - set(self.at(context).values):
-                found.setdefault(axis, context)
+        for axis, entries in self.by_axis().items():
+            keys = [key for key in CONTEXT if any(key in entry.when for entry in entries)]
+            points = [at for at in telling(entry.version for entry in entries) if admitted(at)]
+            products = itertools.product(points, *(CONTEXT[key] for key in keys))
+            for versions, *values in products:
+                context = dict(zip(keys, values, strict=True))
+                if not any(e.holds(context) and e.version.holds(versions) for e in entries):
+                    found.setdefault(axis, {**context, **versions})
         return sorted(found.items(), key=lambda gap: gap[0])
 
 
@@ -127,8 +158,7 @@ def declarations(document: Mapping[str, Any]) -> Declarations:
         message = "write [measured] once and [[convention]] for each declaration"
         raise ValueError(message)  # noqa: TRY004 - one kind of exception for a bad file
     declared = Declarations(tuple(parsed(entry) for entry in entries), measured)
-    for context in contexts():
-        declared.at(context)
+    declared.expect_no_overlap()
     return declared
 
 
@@ -147,13 +177,19 @@ def parsed(entry: Mapping[str, Any]) -> Declaration:
         raise ValueError(f"cite of {axis} must be a list of https addresses")
     if not cite and not (entry["value"] == NOT_APPLICABLE and why):
         raise ValueError(f"{axis} is declared without a citation")
-    when = conditions(axis, entry.get("when", {}))
-    return Declaration(axis, entry["value"], when, tuple(cite), why, entry.get("note"))
+    when = dict(entry.get("when", {}))
+    try:
+        version = condition(when.pop("version")) if "version" in when else ALWAYS
+    except ValueError as error:
+        raise ValueError(f"when of {axis}: {error}") from error
+    limits = conditions(axis, when)
+    note = entry.get("note")
+    return Declaration(axis, entry["value"], limits, tuple(cite), why, note, version)
 
 
 def conditions(axis: str, when: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     """Return the conditions of a declaration. Raises ValueError with what is wrong."""
-    expect_keys(when, set(CONTEXT), f"when of {axis}")
+    expect_keys(when, {*CONTEXT, "version"}, f"when of {axis}")
     for key, values in when.items():
         if not isinstance(values, list) or not values or set(values) - set(CONTEXT[key]):
             known = ", ".join(str(value) for value in CONTEXT[key])
@@ -165,6 +201,19 @@ def expect_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
     """Raise ValueError for a key that means nothing in a table."""
     if unknown := sorted(set(table) - known):
         raise ValueError(f"{where} has no key {unknown[0]!r}; it has {', '.join(sorted(known))}")
+
+
+def what_both_say(one: Declaration, other: Declaration) -> str:
+    """Return circumstances of which two declarations that meet both speak."""
+    parts = [
+        f"{key} {value}"
+        for key, values in CONTEXT.items()
+        if key in one.when or key in other.when
+        for value in values
+        if value in one.when.get(key, values) and value in other.when.get(key, values)
+    ]
+    texts = dict.fromkeys((*one.version.texts, *other.version.texts))
+    return ", ".join([*parts, *texts]) or "all circumstances"
 
 
 def contexts() -> Iterator[dict[str, Any]]:

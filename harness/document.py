@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from harness.agreement import Agreement, compare, measured_otherwise, parties
+from harness.declarations import Declaration
 from harness.finding_words import finding_in_words, unnamed_in_words
 from harness.findings import Findings, context_in_words
 from harness.implementations import Implementation, registered
 from harness.judge import Array, Check, StepJudgement
-from harness.known import issues
 from harness.pairs import Pair, pairs
 from harness.session import Session
 from harness.verdict import Cell
@@ -111,14 +111,20 @@ def implementation(each: Implementation, session: Session) -> Json:
             {
                 "axis": entry.axis,
                 "value": entry.value,
-                "when": {key: list(values) for key, values in entry.when.items()},
+                "when": circumstances(entry),
                 "cite": list(entry.cite),
                 "why": entry.why or entry.note,
                 "assumed": assumed,
             }
-            for entry in each.declared.entries
+            for entry in each.in_force.entries
         ],
     }
+
+
+def circumstances(entry: Declaration) -> Json:
+    """Return what a declaration is limited to."""
+    limits: Json = {key: list(values) for key, values in entry.when.items()}
+    return {**limits, "version": list(entry.version.texts)} if entry.version.texts else limits
 
 
 def convention(axis: Axis, group: str) -> Json:
@@ -153,7 +159,7 @@ def scenario(each: Scenario) -> Json:
 def cell(each: Cell, session: Session, measured: Mapping[str, Value]) -> Json:
     """Return one verdict with everything that led to it."""
     name = each.scenario.name
-    issue = issues().get((each.implementation, name))
+    issue = each.expectations.issues.get(name)
     return {
         "implementation": each.implementation,
         "scenario": name,

@@ -32,7 +32,7 @@ from harness.interpreters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "Unavailable",
@@ -40,6 +40,7 @@ __all__ = [
     "environment_python",
     "find_interpreter",
     "make_environment",
+    "pinned",
     "requirements_of",
 ]
 
@@ -79,6 +80,21 @@ def requirements_of(extra: str, python_version: str) -> tuple[str, ...]:
         raise Unavailable(message)
     requirements = map(Requirement, metadata.requires(_DISTRIBUTION) or [])
     return tuple(sorted(_bare(each) for each in requirements if _adds(extra, each, python_version)))
+
+
+def pinned(extra: str, packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions that ``extra`` pins of these packages; none where it cannot be read."""
+    try:
+        about = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    found: dict[str, str] = {}
+    for requirement in map(Requirement, about):
+        marker, name = requirement.marker, requirement.name.removesuffix("-cpu")
+        if name in packages and marker is not None and marker.evaluate({"extra": extra}):
+            for pin in requirement.specifier:
+                found[name] = pin.version
+    return found
 
 
 def make_environment(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.declarations import Context, context_of
 from harness.identification import Identified, Measured, Unnamed, identify
 from harness.implementations import Implementation
 from harness.judge import Trace
-from harness.known import issues
+from harness.known import KnownIssue
 from reference.axis import NOT_APPLICABLE, Value
 from reference.conventions import OPEN_ORDER, REGISTRY
 from suites.vocabulary import Scenario
@@ -84,15 +84,12 @@ class Findings:
     implementation: str
     axes: tuple[Finding, ...]
     unnamed: tuple[tuple[Context, Unnamed], ...]
+    issues: Mapping[str, KnownIssue] = field(default_factory=dict)
 
     @property
     def surprises(self) -> list[Finding]:
         """Return where the measured value is not the declared one, known issues left out."""
-        excused = {
-            (issue.axis, issue.value)
-            for (name, _), issue in issues().items()
-            if name == self.implementation
-        }
+        excused = {(issue.axis, issue.value) for issue in self.issues.values()}
         return [
             each
             for each in self.axes
@@ -103,8 +100,7 @@ class Findings:
     @property
     def mysteries(self) -> list[tuple[Context, Unnamed]]:
         """Return what has no name, scenarios of known issues left out."""
-        known = {scenario for name, scenario in issues() if name == self.implementation}
-        return [each for each in self.unnamed if each[1].question.scenario.name not in known]
+        return [each for each in self.unnamed if each[1].question.scenario.name not in self.issues]
 
 
 def findings(
@@ -117,12 +113,13 @@ def findings(
 
     found = identify(list(evidence), context)
     unnamed = tuple((each.context, one) for each in found for one in each.unnamed)
-    return Findings(implementation.name, tuple(compared(implementation, found)), unnamed)
+    axes = tuple(compared(implementation, found))
+    return Findings(implementation.name, axes, unnamed, implementation.expectations.issues)
 
 
 def compared(implementation: Implementation, found: Sequence[Identified]) -> Iterator[Finding]:
     """Yield declared against measured, contexts in which both are the same together."""
-    declared = [implementation.declared.at(each.context).values for each in found]
+    declared = [implementation.in_force.at(each.context).values for each in found]
     for axis in REGISTRY:
         alike: dict[tuple[Value | None, object], list[Identified]] = {}
         for each, values in zip(found, declared, strict=True):

@@ -2,20 +2,26 @@
 
 ``adapters/known_issues.toml`` holds ``[[issue]]`` tables with implementation, scenario, verdict,
 axis and value (the change of convention that explains it), link (upstream, or a standalone
-reproduction) and note. An entry that no longer holds, or no longer for that reason, makes the run
-red, so the list neither rots nor hides another fault.
+reproduction) and note; and where it is of some versions only, version (``"torch>=1.5"``). An entry
+that no longer holds, or no longer for that reason, makes the run red, so the list neither rots nor
+hides another fault.
+
+``adapters/not_expressible.toml`` holds for each implementation a list of scenarios, and of tables
+with version and scenarios for those that only some versions have no way to say.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import adapters
 from harness.complaint import Complaint
+from harness.versions import ALWAYS, Condition, Versions, condition
 from reference.axis import Value
 from reference.chosen import admit
 from suites.catalogue import scenario_named
@@ -35,21 +41,71 @@ class KnownIssue:
     value: str | float
     link: str
     note: str
+    version: Condition = ALWAYS
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """What is expected of one implementation, at some versions, besides `conforms`.
+
+    `issues` are the known issues by scenario, `inexpressible` the scenarios it is recorded to have
+    no way to say; None for an implementation that is not recorded, which may lack any.
+    """
+
+    issues: Mapping[str, KnownIssue] = field(default_factory=dict)
+    inexpressible: frozenset[str] | None = None
+
+    def admit(
+        self, scenario: str, verdict: str, explained: Collection[tuple[str, Value]] = ()
+    ) -> bool:
+        """Tell whether a verdict is expected: a known issue strictly so, else a good verdict.
+
+        `explained` are the changes of convention, axis and value, that explain the verdict; a known
+        issue must be among them.
+        """
+        issue = self.issues.get(scenario)
+        if issue is not None:
+            return verdict == issue.verdict and (issue.axis, issue.value) in explained
+        if verdict == "not expressible":
+            return self.inexpressible is None or scenario in self.inexpressible
+        return verdict == "conforms"
+
+
+NOTHING_RECORDED = Expectations()
+
+
+def expectations(implementation: str, versions: Versions) -> Expectations:
+    """Return what is recorded of an implementation at these versions."""
+    held = [
+        issue
+        for issue in issues()
+        if issue.implementation == implementation and issue.version.holds(versions)
+    ]
+    return Expectations(
+        {issue.scenario: issue for issue in held}, not_expressible(implementation, versions)
+    )
 
 
 @cache
-def issues() -> dict[tuple[str, str], KnownIssue]:
-    """Return the known issues by implementation and scenario. Raises Complaint for a bad file."""
+def issues() -> tuple[KnownIssue, ...]:
+    """Return the known issues of all versions. Raises Complaint for a bad file."""
     if not FILE.exists():
-        return {}
+        return ()
     try:
         entries = tomllib.loads(FILE.read_text(encoding="utf-8")).get("issue", [])
-        known = [KnownIssue(**entry) for entry in entries]
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        known = tuple(read_issue(entry) for entry in entries)
+    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         raise Complaint(f"{FILE.name} is not a list of known issues: {error}.") from error
     for issue in known:
         admit_issue(issue)
-    return {(issue.implementation, issue.scenario): issue for issue in known}
+    return known
+
+
+def read_issue(entry: dict[str, Any]) -> KnownIssue:
+    """Return one entry of the file. Raises TypeError or ValueError for a bad one."""
+    if "version" in entry:
+        entry = {**entry, "version": condition(entry["version"])}
+    return KnownIssue(**entry)
 
 
 def admit_issue(issue: KnownIssue) -> None:
@@ -64,26 +120,22 @@ def admit_issue(issue: KnownIssue) -> None:
         raise Complaint(f"{where}: a verdict `conforms` needs no known issue.")
 
 
-@cache
-def not_expressible() -> dict[str, frozenset[str]]:
-    """Return, for each recorded implementation, the scenarios it has no way to say."""
-    record = tomllib.loads(RECORD.read_text(encoding="utf-8"))
-    return {name: frozenset(scenarios) for name, scenarios in record.items()}
+def not_expressible(implementation: str, versions: Versions) -> frozenset[str] | None:
+    """Return the scenarios an implementation is recorded to have no way to say at these versions.
 
-
-def is_expected(
-    implementation: str, scenario: str, verdict: str, explained: Collection[tuple[str, Value]] = ()
-) -> bool:
-    """Tell whether a verdict is expected: a known issue strictly so, else a good verdict.
-
-    `explained` are the changes of convention, axis and value, that explain the verdict; a known
-    issue must be among them. An implementation that is recorded may lack no more answers than the
-    record says.
+    None for an implementation that is not recorded.
     """
-    issue = issues().get((implementation, scenario))
-    if issue is not None:
-        return verdict == issue.verdict and (issue.axis, issue.value) in explained
-    if verdict == "not expressible":
-        recorded = not_expressible().get(implementation)
-        return recorded is None or scenario in recorded
-    return verdict == "conforms"
+    entries = record().get(implementation)
+    if entries is None:
+        return None
+    found = [entry for entry in entries if isinstance(entry, str)]
+    for entry in entries:
+        if isinstance(entry, dict) and condition(entry["version"]).holds(versions):
+            found += entry["scenarios"]
+    return frozenset(found)
+
+
+@cache
+def record() -> dict[str, list[Any]]:
+    """Return what ``adapters/not_expressible.toml`` says."""
+    return tomllib.loads(RECORD.read_text(encoding="utf-8"))

@@ -11,7 +11,6 @@ from typing import Any
 
 import reference
 from harness.implementations import Implementation, known, registered
-from harness.known import not_expressible
 from harness.verdict import shown
 from harness.words import block, layer_in_words, scenario_in_words
 from reference.axis import Axis
@@ -141,7 +140,7 @@ def declared_in(each: Scenario, axis: str) -> list[str]:
     for implementation in registered().values():
         value = implementation.conventions(each).values[axis]
         said = shown(value)
-        if each.name in not_expressible().get(implementation.name, ()):
+        if each.name in (implementation.expectations.inexpressible or ()):
             said = "cannot express the scenario"
         lines.append(f"{implementation.name}: {said}")
     return lines
@@ -152,7 +151,7 @@ def explain_axis(axis: Axis) -> str:
     declared = [
         f"{each.name}: {value_of(entry)}"
         for each in registered().values()
-        for entry in each.declared.entries
+        for entry in each.in_force.entries
         if entry.axis == axis.id
     ]
     paper = "The paper is silent." if axis.paper is None else f"The paper: {shown(axis.paper)}."
@@ -177,6 +176,7 @@ def value_of(entry: Any) -> str:
     when = ", ".join(
         f"{key} {' or '.join(str(value) for value in values)}" for key, values in entry.when.items()
     )
+    when = " and ".join(part for part in (when, *entry.version.texts) if part)
     because = entry.why or entry.note
     parts = [shown(entry.value)]
     parts += [f"when {when}"] if when else []
@@ -189,7 +189,7 @@ def explain_implementation(each: Implementation) -> str:
     place = "this environment" if each.environment == "this" else "an isolated environment"
     runs = f"Runs in {place}, {each.execution} execution, on {each.device}."
     obstacle = each.obstacle()
-    lines = [f"{entry.axis}: {value_of(entry)}" for entry in each.declared.entries]
+    lines = [f"{entry.axis}: {value_of(entry)}" for entry in each.in_force.entries]
     return "\n\n".join(
         [
             f"Implementation {each.name}",

@@ -105,7 +105,7 @@ def other_kernel(axis: str, left: Party, right: Party, target: Implementation | 
         return None
     for fused in (True, False):
         layer = replace(left.scenario.layer, fused=fused)
-        values = target.declared.at(context_of(layer, target.execution, target.device)).values
+        values = target.in_force.at(context_of(layer, target.execution, target.device)).values
         if values.get(axis) == left.conventions.values[axis] and would_match(right, left, values):
             return f"Write fused={fused} in {target.name}."
     return None

@@ -122,7 +122,8 @@ def judged(respondent: Respondent, scenario: Scenario) -> Cell:
     try:
         answer = respondent.answer(scenario)
         conventions = implementation.conventions(scenario)
-        return verdict_on(implementation.name, scenario, conventions, answer)
+        expected = implementation.expectations
+        return verdict_on(implementation.name, scenario, conventions, answer, expected)
     except Exception as error:  # noqa: BLE001 - a bug of ours costs one cell, not the run
         reason = f"The suite itself failed: {type(error).__name__}: {first_line(error)}."
         return Cell(implementation.name, scenario, "adapter error", reason)

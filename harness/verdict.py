@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from harness.judge import Check, Judgement, StepJudgement, Trace, agrees, judge
-from harness.known import is_expected
+from harness.known import NOTHING_RECORDED, Expectations
 from harness.respondent import Answer
 from harness.words import quantity_in_words, step_in_words
 from harness.workers import first_line
@@ -46,16 +46,21 @@ class Cell:
     trace: Trace = ()
     conventions: Conventions | None = None
     traces: tuple[Trace, ...] = ()
+    expectations: Expectations = NOTHING_RECORDED
 
     @property
     def expected(self) -> bool:
         """Return whether this verdict surprises nobody."""
         explained = [(found.axis, found.would_agree) for found in self.explanations]
-        return is_expected(self.implementation, self.scenario.name, self.verdict, explained)
+        return self.expectations.admit(self.scenario.name, self.verdict, explained)
 
 
 def verdict_on(
-    implementation: str, scenario: Scenario, conventions: Conventions, answer: Answer
+    implementation: str,
+    scenario: Scenario,
+    conventions: Conventions,
+    answer: Answer,
+    expectations: Expectations = NOTHING_RECORDED,
 ) -> Cell:
     """Return the verdict on an answer under the declared conventions."""
     cell = Cell(
@@ -65,6 +70,7 @@ def verdict_on(
         answer.reason,
         conventions=conventions,
         traces=answer.traces,
+        expectations=expectations,
     )
     if answer.verdict is not None:
         return replace(cell, verdict=answer.verdict)

@@ -8,7 +8,6 @@ import pytest
 
 from conftest import IMPORTS
 from harness.environments import Unavailable
-from harness.known import issues
 from harness.respondent import Respondent
 from harness.session import judged
 from harness.words import block, layer_in_words, scenario_in_words
@@ -63,7 +62,7 @@ def respond(implementation: Implementation) -> Respondent | Unavailable:
 def message(cell: Cell) -> str:
     """Return what a stranger needs to understand an unexpected verdict."""
     scenario = cell.scenario
-    issue = issues().get((cell.implementation, scenario.name))
+    issue = cell.expectations.issues.get(scenario.name)
     lines = [f"{cell.implementation}, scenario {scenario.name}: {cell.verdict}", scenario.question]
     lines += [cell.reason, *(found.sentence for found in cell.explanations)]
     if issue is not None:

@@ -6,7 +6,6 @@ import numpy as np
 
 from harness.agreement import trajectory
 from harness.implementations import registered
-from harness.known import not_expressible
 from harness.verdict import rivals
 from reference.chosen import Conventions, Unspecified
 from reference.conventions import axis_named
@@ -18,8 +17,8 @@ CLAIMS = [(scenario, axis) for scenario in SCENARIOS for axis in scenario.settle
 
 def able(scenario):
     """Yield what is declared by every implementation that can express a scenario."""
-    for name, implementation in registered().items():
-        if scenario.name not in not_expressible()[name]:
+    for implementation in registered().values():
+        if scenario.name not in (implementation.expectations.inexpressible or ()):
             yield implementation.conventions(scenario)
 
 

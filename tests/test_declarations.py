@@ -41,8 +41,13 @@ def test_there_are_declarations():
 
 
 @every_file
-def test_every_context_has_one_value_for_every_axis(path):
-    assert load(path).gaps() == []
+def test_every_context_and_version_has_one_value_for_every_axis(path):
+    implementation = registered()[path.stem]
+
+    def driven(versions):
+        return all(implementation.drives(package, at) for package, at in versions.items())
+
+    assert load(path).gaps(driven) == []
 
 
 @every_file
@@ -81,6 +86,13 @@ def test_every_scenario_is_asked_in_a_context_that_declarations_are_checked_for(
             assert context_of(scenario.layer, each.execution, each.device) in known_contexts
 
 
+def of_versions(*pairs):
+    return "".join(
+        convention(value=f'"{value}"', more=f'{CITED}\nwhen = {{ version = "{limit}" }}')
+        for value, limit in pairs
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -112,7 +124,19 @@ def test_every_scenario_is_asked_in_a_context_that_declarations_are_checked_for(
         (
             convention(more=CITED + "\nwhen = { rank = [2, 4] }")
             + convention(more=CITED + '\nwhen = { fused = ["true"] }'),
-            "bare-call is declared twice for {'rank': 2, 'fused': 'true', ",
+            "bare-call is declared twice for rank 2, rank 4, fused true.",
+        ),
+        (
+            of_versions(("training", "torch<1.5"), ("inference", "torch>=1.4")),
+            "bare-call is declared twice for torch<1.5, torch>=1.4.",
+        ),
+        (
+            of_versions(("training", "torch")),
+            "when of bare-call: version must be like 'torch>=1.5', not 'torch'.",
+        ),
+        (
+            convention(more=CITED + "\nwhen = { version = [] }"),
+            "when of bare-call: version must be like 'torch>=1.5', or a list of such.",
         ),
     ],
 )
@@ -163,7 +187,46 @@ def test_value_holds_only_when_its_context_does(written):
 
 def test_axis_declared_for_some_contexts_only_is_a_gap(written):
     declared = load(written(convention(more=CITED + "\nwhen = { rank = [2, 3, 5] }")))
-    assert dict(declared.gaps())["bare-call"]["rank"] == 4
+    assert dict(declared.gaps(every_version))["bare-call"]["rank"] == 4
+
+
+def every_version(_):
+    return True
+
+
+def test_value_holds_only_at_its_versions(written):
+    declared = load(written(of_versions(("training", "torch<1.5"), ("inference", "torch>=1.5"))))
+    at = {text: declared.of({"torch": text}).at({}) for text in ("1.4.0", "1.5.0", "2.13.0+cpu")}
+    values = {text: conventions["bare-call"] for text, conventions in at.items()}
+    assert values == {"1.4.0": "training", "1.5.0": "inference", "2.13.0+cpu": "inference"}
+    assert "bare-call" not in dict(declared.gaps(every_version))
+
+
+@pytest.mark.parametrize(
+    "missing", [("torch<1.5", "torch>1.5"), ("torch<1.5", "torch==1.5"), ("torch>=1.5", "torch>2")]
+)
+def test_axis_declared_for_some_versions_only_is_a_gap(missing, written):
+    first, second = missing
+    if second == "torch>2":
+        declared = load(written(of_versions(("training", first))))
+    else:
+        declared = load(written(of_versions(("training", first), ("inference", second))))
+    assert "torch" in dict(declared.gaps(every_version))["bare-call"]
+
+
+def test_version_that_the_adapter_cannot_drive_is_no_gap(written):
+    declared = load(written(of_versions(("training", "torch>=1.5"))))
+    gaps = dict(declared.gaps(lambda versions: versions.get("torch", "2") >= "1.5"))
+    assert "bare-call" not in gaps
+
+
+def test_value_that_holds_for_two_packages_needs_both(written):
+    limit = '["keras>=3.3", "tensorflow<2.18"]'
+    text = convention(more=f"{CITED}\nwhen = {{ version = {limit} }}")
+    (entry,) = load(written(text)).entries
+    assert entry.version.holds({"keras": "3.3.3", "tensorflow": "2.17.1"})
+    assert not entry.version.holds({"keras": "3.3.3", "tensorflow": "2.18.0"})
+    assert not entry.version.holds({"keras": "3.3.3"})
 
 
 def test_reason_stands_in_for_a_citation_where_an_axis_does_not_apply(written):
@@ -224,7 +287,8 @@ def known_issues(monkeypatch, tmp_path):
 def strangers():
     """The known issues of an implementation or in a scenario that does not exist."""
     scenarios = {scenario.name for scenario in SCENARIOS}
-    return [key for key in known.issues() if not (key[0] in registered() and key[1] in scenarios)]
+    named = [(issue.implementation, issue.scenario) for issue in known.issues()]
+    return [key for key in named if not (key[0] in registered() and key[1] in scenarios)]
 
 
 def test_known_issues_are_of_implementations_and_scenarios_that_exist():
@@ -251,7 +315,7 @@ def test_known_issue_that_names_nothing_is_a_complaint(text, known_issues):
 
 
 def test_known_issues_say_something_unexpected_with_a_public_link():
-    for issue in known.issues().values():
+    for issue in known.issues():
         assert issue.verdict != "conforms"
         assert issue.link.startswith("https://")
         assert issue.note
@@ -260,30 +324,41 @@ def test_known_issues_say_something_unexpected_with_a_public_link():
 INFERS = [("bare-call", "inference")]
 
 
+def expected_of(name):
+    return known.expectations(name, {"torch": "2.13.0"})
+
+
 def test_known_issue_is_expected_and_nothing_else_is_once_it_no_longer_holds(known_issues):
     known_issues(ISSUE.format("torch", "bare-call"))
-    assert known.is_expected("torch", "bare-call", "differs", INFERS)
+    assert expected_of("torch").admit("bare-call", "differs", INFERS)
     for verdict in ("conforms", "not expressible", "refused", "crashed"):
-        assert not known.is_expected("torch", "bare-call", verdict, INFERS)
+        assert not expected_of("torch").admit("bare-call", verdict, INFERS)
 
 
 @pytest.mark.parametrize("explained", [[], [("default-decay", 0.9)]])
 def test_known_issue_hides_no_other_fault_of_its_cell(explained, known_issues):
     known_issues(ISSUE.format("torch", "bare-call"))
-    assert not known.is_expected("torch", "bare-call", "differs", explained)
+    assert not expected_of("torch").admit("bare-call", "differs", explained)
 
 
 def test_known_issue_excuses_no_other_cell(known_issues):
     known_issues(ISSUE.format("torch", "bare-call"))
-    assert not known.is_expected("tf-slim", "bare-call", "differs", INFERS)
-    assert not known.is_expected("torch", "training-none", "differs", INFERS)
-    assert known.is_expected("torch", "training-none", "conforms")
+    assert not expected_of("tf-slim").admit("bare-call", "differs", INFERS)
+    assert not expected_of("torch").admit("training-none", "differs", INFERS)
+    assert expected_of("torch").admit("training-none", "conforms")
+
+
+def test_known_issue_of_some_versions_excuses_no_other(known_issues):
+    known_issues(ISSUE.format("torch", "bare-call") + 'version = "torch<2"\n')
+    assert known.expectations("torch", {"torch": "1.13.1"}).admit("bare-call", "differs", INFERS)
+    assert not expected_of("torch").admit("bare-call", "differs", INFERS)
+    assert expected_of("torch").admit("bare-call", "conforms")
 
 
 def test_without_a_file_there_are_no_known_issues(monkeypatch, tmp_path, known_issues):
     known_issues("")
     monkeypatch.setattr(known, "FILE", tmp_path / "nowhere.toml")
-    assert known.issues() == {}
+    assert known.issues() == ()
 
 
 @pytest.mark.parametrize(

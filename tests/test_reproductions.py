@@ -17,7 +17,7 @@ MENTIONED = re.compile(r"docs/reproductions/\w+\.py")
 
 
 def test_every_reproduction_named_by_a_known_issue_exists():
-    named = {found for issue in issues().values() for found in MENTIONED.findall(issue.note)}
+    named = {found for issue in issues() for found in MENTIONED.findall(issue.note)}
     assert named == {f"docs/reproductions/{path.name}" for path in FOLDER.glob("*.py")}
 
 
