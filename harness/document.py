@@ -83,6 +83,8 @@ def suite() -> Json:
 def banners(session: Session) -> list[str]:
     """Return what a reader must know before anything else."""
     lines = [f"{name} is unavailable. {why}" for name, why in session.unavailable.items()]
+    lines += [f"{name}: {said}" for name, found in session.caveats.items() for said in found]
+    lines += session.complaints
     for each in session.implementations:
         principal = registered()[each.instead_of] if each.instead_of is not None else None
         if principal is not None and (obstacle := principal.obstacle()):

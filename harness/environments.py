@@ -16,13 +16,13 @@ import time
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from platformdirs import user_cache_dir
 
+from harness.cache import DISTRIBUTION, cache_root
 from harness.install import Unavailable, index_options, run_uv, wheel_options
 from harness.interpreters import (
     Interpreter,
@@ -30,9 +30,10 @@ from harness.interpreters import (
     first_interpreter,
     inspect_interpreter,
 )
+from harness.stand_ins import make_importable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = [
     "Unavailable",
@@ -44,7 +45,7 @@ __all__ = [
     "requirements_of",
 ]
 
-_DISTRIBUTION = "bnconform"
+RECORD = "bnconform.json"
 
 
 def environment_python(
@@ -70,22 +71,22 @@ def requirements_of(extra: str, python_version: str) -> tuple[str, ...]:
         Unavailable: this distribution is not installed or has no such extra.
     """
     try:
-        about = metadata.metadata(_DISTRIBUTION)
+        about = metadata.metadata(DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        message = f"{_DISTRIBUTION} is not installed in this Python. Run 'make setup'."
+        message = f"{DISTRIBUTION} is not installed in this Python. Run 'make setup'."
         raise Unavailable(message) from None
     extras = sorted(canonicalize_name(name) for name in about.get_all("Provides-Extra") or [])
     if canonicalize_name(extra) not in extras:
-        message = f"{_DISTRIBUTION} has no extra '{extra}'; it has {', '.join(extras)}."
+        message = f"{DISTRIBUTION} has no extra '{extra}'; it has {', '.join(extras)}."
         raise Unavailable(message)
-    requirements = map(Requirement, metadata.requires(_DISTRIBUTION) or [])
+    requirements = map(Requirement, metadata.requires(DISTRIBUTION) or [])
     return tuple(sorted(_bare(each) for each in requirements if _adds(extra, each, python_version)))
 
 
 def pinned(extra: str, packages: Iterable[str]) -> dict[str, str]:
     """Return the versions that ``extra`` pins of these packages; none where it cannot be read."""
     try:
-        about = metadata.requires(_DISTRIBUTION) or []
+        about = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return {}
     found: dict[str, str] = {}
@@ -102,24 +103,30 @@ def make_environment(
     requirements: Sequence[str],
     interpreter: Interpreter,
     progress: Callable[[str], None],
+    *,
+    resolved: Mapping[str, object] | None = None,
 ) -> Path:
     """Return the Python of an environment with ``requirements``, making it when it is not there.
 
-    Any number of processes may ask at once: one makes it, the others wait for that.
+    Any number of processes may ask at once: one makes it, the others wait for that; and no two
+    install at the same time. ``resolved``, where given, says that the requirements are complete,
+    so that nothing else is installed, and what is to be remembered of how they came about.
 
     Raises:
         Unavailable: the environment cannot be made; the sentence says why and what to do.
     """
     try:
-        root = _cache_root()
+        root = environments_root()
         root.mkdir(parents=True, exist_ok=True)
-        home = root / f"{name}-{_key(requirements, interpreter)}"
+        home = root / f"{name}-{_key(requirements, interpreter, complete=resolved is not None)}"
         if not _works(home):
             with _held(home, lambda: progress(f"Waiting for another process to make {name}.")):
                 if not _works(home):
-                    _build(name, home, requirements, interpreter, progress)
+                    waiting = f"Waiting for another installation before making {name}."
+                    with _held(root / "installing", lambda: progress(waiting)):
+                        _build(name, home, requirements, interpreter, progress, resolved)
     except OSError as error:
-        seen = f"could not be made in {_cache_root()}: {error.strerror or error}"
+        seen = f"could not be made in {environments_root()}: {error.strerror or error}"
         hint = "Make room there, or set BNCONFORM_CACHE to a folder that can be written."
         message = f"The environment {name} {seen}. {hint}"
         raise Unavailable(message) from error
@@ -156,6 +163,7 @@ def _build(
     requirements: Sequence[str],
     interpreter: Interpreter,
     progress: Callable[[str], None],
+    resolved: Mapping[str, object] | None,
 ) -> None:
     """Make the environment beside ``home``, then give it that name; the lock is held."""
     progress(f"Making the environment {name} on CPython {interpreter.version}.")
@@ -163,18 +171,56 @@ def _build(
     _clear(home)
     partial = Path(tempfile.mkdtemp(prefix=_partial_prefix(home), dir=home.parent))
     try:
-        _install(name, partial, requirements, interpreter)
+        complete = resolved is not None
+        _install(name, partial, requirements, interpreter, complete=complete)
+        stand_ins = _make_importable(partial, requirements)
+        record = {"name": name, "stand_ins": stand_ins, **(resolved or {})}
+        size = bytes_in(partial)
+        record |= {"requirements": sorted(requirements), "bytes": size}
+        record |= describe_environment(_python(partial))
+        (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         partial.rename(home)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     if not _works(home):
         message = f"The environment {name} was made at {home}, but its Python does not run."
         raise Unavailable(message)
-    progress(f"Made the environment {name} in {time.monotonic() - started:.0f} s.")
+    took = f"{time.monotonic() - started:.0f} s, {megabytes(size)}"
+    progress(f"Made the environment {name} in {took}.")
+
+
+def record_of(home: Path) -> dict[str, Any]:
+    """Return what is remembered of an environment; nothing where that cannot be read."""
+    try:
+        record = json.loads((home / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def megabytes(size: int) -> str:
+    """Return a size in bytes as text."""
+    return f"{size / 1e6:.0f} MB"
+
+
+def bytes_in(folder: Path) -> int:
+    """Return the size of all files in a folder, those shared with uv's cache included."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+
+
+def _make_importable(folder: Path, requirements: Sequence[str]) -> list[str]:
+    """Return the stand-ins made so that PyTorch can be imported, where it is installed."""
+    names = {canonicalize_name(Requirement(each).name) for each in requirements}
+    return make_importable(_python(folder), "torch", folder) if "torch" in names else []
 
 
 def _install(
-    name: str, folder: Path, requirements: Sequence[str], interpreter: Interpreter
+    name: str,
+    folder: Path,
+    requirements: Sequence[str],
+    interpreter: Interpreter,
+    *,
+    complete: bool,
 ) -> None:
     python = ["--python", str(interpreter.path)]
     # Scripts of an environment that will be renamed must not name its folder.
@@ -183,6 +229,7 @@ def _install(
     run_uv([*venv, *python, str(folder)], folder=folder, doing=doing)
     if requirements:
         options = [*wheel_options(os.environ), *index_options(os.environ)]
+        options += ["--no-deps"] if complete else []
         install = ["pip", "install", "--python", str(_python(folder)), *options, "--"]
         run_uv([*install, *requirements], folder=folder, doing=doing)
 
@@ -196,11 +243,13 @@ def _clear(home: Path) -> None:
         shutil.rmtree(home.rename(broken / home.name).parent, ignore_errors=True)
 
 
-def _key(requirements: Sequence[str], interpreter: Interpreter) -> str:
+def _key(requirements: Sequence[str], interpreter: Interpreter, *, complete: bool) -> str:
     """Return what tells environments apart; not the index, which says only where packages lie."""
     about = [interpreter.implementation, interpreter.version, interpreter.system]
     about += [interpreter.machine, *wheel_options(os.environ)]
-    text = json.dumps([sorted(requirements), about, os.environ.get("UV_TORCH_BACKEND", "")])
+    text = json.dumps(
+        [sorted(requirements), about, os.environ.get("UV_TORCH_BACKEND", ""), complete]
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -236,9 +285,9 @@ def _bare(requirement: Requirement) -> str:
     return str(requirement)
 
 
-def _cache_root() -> Path:
-    root = os.environ.get("BNCONFORM_CACHE") or user_cache_dir(_DISTRIBUTION, appauthor=False)
-    return Path(root).expanduser().absolute() / "environments"
+def environments_root() -> Path:
+    """Return the folder that holds the environments."""
+    return cache_root() / "environments"
 
 
 def _partial_prefix(home: Path) -> str:

@@ -37,7 +37,7 @@ class Implementation:
 
     `entry` is its name in the registry, `name` what tells it from the same at other versions.
     `packages` are what it rests on, the principal one first, each with the versions that its
-    adapter can drive; `versions` are the exact ones. `environment` is "this", an extra of
+    adapter can drive; `versions` are the exact ones, and `used` those of an ordinary run. `environment` is "this", an extra of
     pyproject.toml to isolate, or "release": made for the versions in `asked`, on one of `python`.
     `interpreter`, where given, is the Python of an environment the user made.
     `instead_of` names the implementation this one stands in for where that one has no interpreter;
@@ -59,6 +59,7 @@ class Implementation:
     entry: str = ""
     versions: Versions = field(default_factory=dict)
     asked: Versions = field(default_factory=dict)
+    used: Versions = field(default_factory=dict)
     interpreter: Path | None = None
 
     def __post_init__(self) -> None:
@@ -114,8 +115,9 @@ class Implementation:
             for package, version in asked.items()
         ]
         name = f"{self.entry}@{','.join(said)}"
+        known_versions = {**self.used, **asked}
         return replace(
-            self, name=name, environment=RELEASE, asked=dict(asked), versions=dict(asked)
+            self, name=name, environment=RELEASE, asked=dict(asked), versions=known_versions
         )
 
     def obstacle(self) -> str | None:
@@ -144,7 +146,8 @@ def read(name: str, entry: dict[str, object]) -> Implementation:
     declared = declarations.load(FOLDER / "declared" / f"{entry.pop('declared', name)}.toml")
     entry["python"] = tuple(entry.get("python", ()))  # type: ignore[arg-type]
     found = Implementation(name=name, declared=declared, **entry)  # type: ignore[arg-type]
-    return replace(found, versions=in_use(found))
+    used = in_use(found)
+    return replace(found, versions=used, used=used)
 
 
 def in_use(implementation: Implementation) -> dict[str, str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self
 
 from adapters.wire import decode_array
-from harness.environments import environment_python
-from harness.implementations import THIS, Implementation
+from harness.implementations import Implementation
 from harness.judge import Refused, Seen, Trace
-from harness.workers import SECONDS_TO_ANSWER, Command, Worker, WorkerFailure, first_line, told
+from harness.memory import Memory
+from harness.placement import place_of
+from harness.workers import SECONDS_TO_ANSWER, Worker, WorkerFailure, first_line, told
 from suites.vocabulary import Scenario
 
 Progress = Callable[[str], None]
@@ -36,7 +35,7 @@ class Answer:
 
 
 class Respondent:
-    """Answers scenarios in a worker. Use as a context manager.
+    """Answers scenarios in a worker, or from memory. Use as a context manager.
 
     Raises harness.environments.Unavailable on entering when there is no environment.
     """
@@ -47,14 +46,21 @@ class Respondent:
         progress: Progress = silent,
         seconds_to_answer: float = SECONDS_TO_ANSWER,
     ) -> None:
-        self.implementation = implementation
+        self.place = place_of(implementation, progress)
+        self.implementation = self.place.implementation
+        self.command = self.place.command
         self.seconds_to_answer = seconds_to_answer
-        self.command = command_of(implementation, progress)
+        self.memory: Memory | None = None
         self.worker: Worker | None = None
         self.header: dict[str, Any] = {}
         self.started = 0
         self.abandoned = False
         self.unable: Answer | None = None
+
+    def remember(self, memory: Memory) -> None:
+        """Answer from memory what was answered before, and keep there what is answered now."""
+        self.memory = memory
+        memory.begin()
 
     def __enter__(self) -> Self:
         """Return the respondent; its worker starts with the first question."""
@@ -95,7 +101,22 @@ class Respondent:
         return self.worker
 
     def answer(self, scenario: Scenario) -> Answer:
-        """Return the answer to a scenario; one that kills the worker is asked once more, alone.
+        """Return the answer to a scenario, from memory where it is there."""
+        answer = self.remembered(scenario) or self.asked(scenario)
+        if self.memory is not None:
+            self.memory.note(scenario, answer.verdict, answer.reason)
+        return answer
+
+    def remembered(self, scenario: Scenario) -> Answer | None:
+        """Return what was answered before; None where that is not known or cannot be read."""
+        messages = None if self.memory is None else self.memory.recalled(scenario)
+        if messages is None:
+            return None
+        answer = answer_of(messages)
+        return None if answer.verdict == "adapter error" else answer
+
+    def asked(self, scenario: Scenario) -> Answer:
+        """Ask the worker; a scenario that kills it is asked once more, alone.
 
         Where no worker has ever come up, two tries are enough for all scenarios.
         """
@@ -124,24 +145,35 @@ class Respondent:
 
     def ask(self, scenario: Scenario) -> Answer:
         """Ask as often as the scenario wants. Raises WorkerFailure when the worker fails."""
-        traces: list[Trace] = []
+        messages: list[dict[str, Any]] = []
         for _ in range(scenario.repeats):
-            answer = parsed(self.start().ask(scenario))
-            if answer.verdict is not None:
-                return answer
-            traces.extend(answer.traces)
-        return Answer(tuple(traces))
+            messages.append(self.start().ask(scenario))
+            if answer_of(messages).verdict is not None:
+                break
+        answer = answer_of(messages)
+        if self.memory is not None and answer.verdict != "adapter error":
+            self.memory.keep(scenario, messages)
+        return answer
+
+    def introduction(self) -> dict[str, Any]:
+        """Return who answers: the worker's header, or one from memory where none was started."""
+        if not self.header and self.memory is not None:
+            self.header = self.memory.header() or {}
+        return self.header
 
 
-def command_of(implementation: Implementation, progress: Progress) -> Command:
-    """Return how to start a worker; makes the isolated environment where one is needed."""
-    if implementation.environment == THIS:
-        return Command(Path(sys.executable), implementation.adapter, implementation.variables)
-    python = environment_python(implementation.environment, implementation.python, progress)
-    return Command(python, implementation.adapter, implementation.variables, isolated=True)
+def answer_of(messages: Iterable[Mapping[str, Any]]) -> Answer:
+    """Return what a worker's messages say, one for each repeat."""
+    traces: list[Trace] = []
+    for message in messages:
+        answer = parsed(message)
+        if answer.verdict is not None:
+            return answer
+        traces.extend(answer.traces)
+    return Answer(tuple(traces))
 
 
-def parsed(answer: dict[str, Any]) -> Answer:
+def parsed(answer: Mapping[str, Any]) -> Answer:
     """Return what a worker's message says."""
     if reason := answer.get("not_expressible"):
         return Answer(verdict="not expressible", reason=str(reason))

@@ -11,7 +11,9 @@ from typing import Any
 from harness.environments import Unavailable
 from harness.findings import Findings, findings
 from harness.implementations import Implementation
+from harness.memory import Memory
 from harness.respondent import Respondent
+from harness.store import Store
 from harness.verdict import Cell, verdict_on
 from harness.workers import first_line
 from suites.vocabulary import Scenario
@@ -28,10 +30,12 @@ class Session:
     `findings` the conventions measured of each implementation that was asked everything, and
     `unidentified` says why there are none;
     `unavailable` says why an implementation has no environment, which is unexpected only where
-    the user named it (`demanded`).
+    the user named it (`demanded`); `caveats` what is unusual about one that was made.
+    With a `store`, what was answered before is not asked again unless `fresh`, and what is answered
+    is kept; `complaints` are the sentences of a store that failed.
     """
 
-    implementations: Sequence[Implementation]
+    implementations: list[Implementation]
     scenarios: Sequence[Scenario]
     demanded: bool = False
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
@@ -41,6 +45,10 @@ class Session:
     unavailable: dict[str, str] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     respondents: list[Respondent] = field(default_factory=list)
+    caveats: dict[str, list[str]] = field(default_factory=dict)
+    store: Store | None = None
+    fresh: bool = False
+    complaints: dict[str, None] = field(default_factory=dict)
 
     def run(self, report: Report) -> None:
         """Ask everything. On an interrupt stop the workers, keep the cells, and raise it again.
@@ -48,7 +56,9 @@ class Session:
         `report` is told of each cell, and with None of progress in words, from several threads.
         """
         with ThreadPoolExecutor(IMPLEMENTATIONS_AT_ONCE) as pool:
-            asked = [pool.submit(self.question, each, report) for each in self.implementations]
+            asked = [
+                pool.submit(self.question, each, report) for each in list(self.implementations)
+            ]
             try:
                 for future in asked:
                     future.result()
@@ -65,17 +75,35 @@ class Session:
         try:
             with Respondent(implementation, lambda text: report(text, None)) as respondent:
                 self.respondents.append(respondent)
+                implementation = self.place(respondent)
                 for scenario in self.scenarios:
                     if self.stopping.is_set():
                         break
                     cell = judged(respondent, scenario)
                     self.cells[implementation.name, scenario.name] = cell
                     report(implementation.name, cell)
-                self.headers[implementation.name] = respondent.header
+                self.headers[implementation.name] = respondent.introduction()
+                if respondent.memory is not None and not self.stopping.is_set():
+                    respondent.memory.finish(respondent.header)
             if not self.stopping.is_set():
                 self.identify(implementation)
         except Unavailable as reason:
             self.unavailable[implementation.name] = str(reason)
+
+    def place(self, respondent: Respondent) -> Implementation:
+        """Take note of where an implementation runs; return it with its exact versions."""
+        found = respondent.implementation
+        names = [each.name for each in self.implementations]
+        self.implementations[names.index(found.name)] = found
+        self.caveats[found.name] = respondent.place.caveats
+        if self.store is not None:
+            memory = Memory(self.store, respondent.place, self.complain, fresh=self.fresh)
+            respondent.remember(memory)
+        return found
+
+    def complain(self, sentence: str) -> None:
+        """Take note that the store failed."""
+        self.complaints[sentence] = None
 
     def identify(self, implementation: Implementation) -> None:
         """Measure the conventions of an implementation from all it answered."""

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.implementations import registered
-from harness.respondent import command_of, silent
+from harness.placement import place_of
+from harness.respondent import silent
 from harness.workers import Worker
 from reference.conventions import OPEN_ORDER
 from suites.catalogue import SCENARIOS, SUITES
@@ -53,13 +54,13 @@ def test_some_scenarios_cover_every_suite():
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_order_does_not_change_a_byte_of_torch(seed, torch_in_order):
-    with Worker(command_of(registered()["torch"], silent)) as worker:
+    with Worker(place_of(registered()["torch"], silent).command) as worker:
         assert different(torch_in_order, answers(worker, shuffled(SCENARIOS, seed))) == []
 
 
 @pytest.fixture(scope="module")
 def torch_in_order():
-    with Worker(command_of(registered()["torch"], silent)) as worker:
+    with Worker(place_of(registered()["torch"], silent).command) as worker:
         return answers(worker, SCENARIOS)
 
 
@@ -69,7 +70,7 @@ def test_order_does_not_change_a_byte(name):
     if obstacle := implementation.obstacle():
         pytest.skip(obstacle)
     scenarios = [each for each in SOME if settled(implementation, each)]
-    with Worker(command_of(implementation, silent)) as worker:
+    with Worker(place_of(implementation, silent).command) as worker:
         first = answers(worker, scenarios)
         again = answers(worker, shuffled(scenarios, SEEDS[0]))
     assert different(first, again) == []
