@@ -8,7 +8,7 @@ sum of their bounds, each grown along the oracle's own trajectory from the initi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -191,14 +191,20 @@ def alike(left: Party, right: Party) -> bool:
     return not differing(left, left.trace, left.trajectory, right)
 
 
-def differing(left: Party, trace: Trace, bounds: Trajectory, right: Party) -> list[str]:
-    """Return the quantities asked about on which a trace disagrees with the right's.
+def differing(
+    left: Party,
+    trace: Trace,
+    bounds: Trajectory,
+    right: Party,
+    quantities: Collection[str] | None = None,
+) -> list[str]:
+    """Return the quantities on which a trace disagrees with the right's.
 
-    `bounds` is the trajectory that bounds the trace. "refusal" stands for one refusing and the
-    other not.
+    Without `quantities`, those that are asked about. `bounds` is the trajectory that bounds the
+    trace. "refusal" stands for one refusing and the other not.
     """
     found: dict[str, None] = {}
-    about = set(left.scenario.about)
+    about = set(left.scenario.about if quantities is None else quantities)
     for index, (one, other) in enumerate(itertools.zip_longest(trace, right.trace)):
         if one is None or other is None or (one.refusal is None) != (other.refusal is None):
             found["refusal"] = None

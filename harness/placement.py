@@ -28,6 +28,7 @@ from harness.install import Unavailable
 from harness.interpreters import find_interpreter, inspect_interpreter
 from harness.releases import newest_of
 from harness.resolution import Resolution, resolve
+from harness.times import Times
 from harness.workers import Command
 
 Json = dict[str, Any]
@@ -54,20 +55,24 @@ class Place:
         return [f"{stand_ins.UNSUPPORTED} ({len(made)} of them)."] if made else []
 
 
-def place_of(implementation: Implementation, progress: Callable[[str], None]) -> Place:
+def place_of(
+    implementation: Implementation, progress: Callable[[str], None], times: Times | None = None
+) -> Place:
     """Return where an implementation runs, making its environment where it is not there.
 
     Raises Unavailable where there is none to be had.
     """
+    times = times or Times()
     if implementation.interpreter is not None:
         return of_the_user(implementation, implementation.interpreter)
     if implementation.environment == THIS:
         command = Command(Path(sys.executable), implementation.adapter, implementation.variables)
         return placed(implementation, command, this_environment())
     if implementation.environment == RELEASE:
-        python = release_python(implementation, progress)
+        python = release_python(implementation, progress, times)
     else:
-        python = environment_python(implementation.environment, implementation.python, progress)
+        with times.spent("install"):
+            python = environment_python(implementation.environment, implementation.python, progress)
     return isolated(implementation, python)
 
 
@@ -112,15 +117,19 @@ def this_environment() -> Json:
     }
 
 
-def release_python(implementation: Implementation, progress: Callable[[str], None]) -> Path:
+def release_python(
+    implementation: Implementation, progress: Callable[[str], None], times: Times
+) -> Path:
     """Return the Python of the environment of a release. Raises Unavailable."""
-    found = resolution_of(implementation, progress)
-    interpreter = inspect_interpreter(find_interpreter(found.python))
+    with times.spent("resolve"):
+        found = resolution_of(implementation, progress)
+        interpreter = inspect_interpreter(find_interpreter(found.python))
     if interpreter is None:
         raise Unavailable(f"CPython {found.python} has gone. Install it again.")
     about = {"asked": implementation.asked, "as_of": found.as_of, "left_out": found.left_out}
     name = "-".join(f"{package}-{version}" for package, version in implementation.asked.items())
-    return make_environment(name, found.requirements, interpreter, progress, resolved=about)
+    with times.spent("install"):
+        return make_environment(name, found.requirements, interpreter, progress, resolved=about)
 
 
 def resolution_of(implementation: Implementation, progress: Callable[[str], None]) -> Resolution:

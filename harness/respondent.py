@@ -11,6 +11,7 @@ from harness.implementations import Implementation
 from harness.judge import Refused, Seen, Trace
 from harness.memory import Memory
 from harness.placement import place_of
+from harness.times import Times
 from harness.workers import SECONDS_TO_ANSWER, Worker, WorkerFailure, first_line, told
 from suites.vocabulary import Scenario
 
@@ -45,8 +46,10 @@ class Respondent:
         implementation: Implementation,
         progress: Progress = silent,
         seconds_to_answer: float = SECONDS_TO_ANSWER,
+        times: Times | None = None,
     ) -> None:
-        self.place = place_of(implementation, progress)
+        self.times = times or Times()
+        self.place = place_of(implementation, progress, self.times)
         self.implementation = self.place.implementation
         self.command = self.place.command
         self.seconds_to_answer = seconds_to_answer
@@ -96,7 +99,8 @@ class Respondent:
                 raise WorkerFailure("crashed", sentence) from error
             if self.abandoned:
                 self.worker.kill()
-            self.worker.introduce()
+            with self.times.spent("import"):
+                self.worker.introduce()
             self.header = self.worker.header
         return self.worker
 
@@ -147,7 +151,9 @@ class Respondent:
         """Ask as often as the scenario wants. Raises WorkerFailure when the worker fails."""
         messages: list[dict[str, Any]] = []
         for _ in range(scenario.repeats):
-            messages.append(self.start().ask(scenario))
+            worker = self.start()
+            with self.times.spent("run"):
+                messages.append(worker.ask(scenario))
             if answer_of(messages).verdict is not None:
                 break
         answer = answer_of(messages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +14,14 @@ from harness.implementations import Implementation
 from harness.memory import Memory
 from harness.respondent import Respondent
 from harness.store import Store
+from harness.times import Times
 from harness.verdict import Cell, verdict_on
 from harness.workers import first_line
 from suites.vocabulary import Scenario
 
 Report = Callable[[str, Cell | None], None]
+
+
 IMPLEMENTATIONS_AT_ONCE = 4
 
 
@@ -30,7 +33,8 @@ class Session:
     `findings` the conventions measured of each implementation that was asked everything, and
     `unidentified` says why there are none;
     `unavailable` says why an implementation has no environment, which is unexpected only where
-    the user named it (`demanded`); `caveats` what is unusual about one that was made.
+    the user named it (`demanded`); `environments` what it was, and
+    `caveats` what is unusual about it.
     With a `store`, what was answered before is not asked again unless `fresh`, and what is answered
     is kept; `complaints` are the sentences of a store that failed.
     """
@@ -46,8 +50,10 @@ class Session:
     stopping: threading.Event = field(default_factory=threading.Event)
     respondents: list[Respondent] = field(default_factory=list)
     caveats: dict[str, list[str]] = field(default_factory=dict)
+    environments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     store: Store | None = None
     fresh: bool = False
+    times: Times = field(default_factory=Times)
     complaints: dict[str, None] = field(default_factory=dict)
 
     def run(self, report: Report) -> None:
@@ -73,7 +79,9 @@ class Session:
     def question(self, implementation: Implementation, report: Report) -> None:
         """Ask one implementation every scenario."""
         try:
-            with Respondent(implementation, lambda text: report(text, None)) as respondent:
+            with Respondent(
+                implementation, lambda text: report(text, None), times=self.times
+            ) as respondent:
                 self.respondents.append(respondent)
                 implementation = self.place(respondent)
                 for scenario in self.scenarios:
@@ -96,6 +104,7 @@ class Session:
         names = [each.name for each in self.implementations]
         self.implementations[names.index(found.name)] = found
         self.caveats[found.name] = respondent.place.caveats
+        self.environments[found.name] = respondent.place.environment
         if self.store is not None:
             memory = Memory(self.store, respondent.place, self.complain, fresh=self.fresh)
             respondent.remember(memory)
@@ -114,7 +123,8 @@ class Session:
             for trace in cell.traces
         ]
         try:
-            self.findings[implementation.name] = findings(implementation, evidence)
+            with self.times.spent("judge"):
+                self.findings[implementation.name] = findings(implementation, evidence)
         except Exception as error:  # noqa: BLE001 - a bug of ours costs no verdict
             reason = f"The suite itself failed: {type(error).__name__}: {first_line(error)}."
             self.unidentified[implementation.name] = reason
@@ -149,9 +159,10 @@ def judged(respondent: Respondent, scenario: Scenario) -> Cell:
     implementation = respondent.implementation
     try:
         answer = respondent.answer(scenario)
-        conventions = implementation.conventions(scenario)
-        expected = implementation.expectations
-        return verdict_on(implementation.name, scenario, conventions, answer, expected)
+        with respondent.times.spent("judge"):
+            conventions = implementation.conventions(scenario)
+            expected = implementation.expectations
+            return verdict_on(implementation.name, scenario, conventions, answer, expected)
     except Exception as error:  # noqa: BLE001 - a bug of ours costs one cell, not the run
         reason = f"The suite itself failed: {type(error).__name__}: {first_line(error)}."
         return Cell(implementation.name, scenario, "adapter error", reason)

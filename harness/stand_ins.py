@@ -1,7 +1,8 @@
-"""Empty stand-ins for CUDA's libraries, where a build of PyTorch needs those merely to be imported.
+"""Stand-ins for CUDA's libraries, where a build of PyTorch needs those merely to be imported.
 
-On a machine without a GPU nothing in them is ever called. PyTorch does not support this: results
-obtained so say it. ``BNCONFORM_CUDA=install`` has the real libraries installed instead.
+Each function in them only says that there is no device, and on a machine without a GPU nothing else
+is asked. PyTorch does not support this: results obtained so say it. ``BNCONFORM_CUDA=install`` has
+the real libraries installed instead.
 """
 
 from __future__ import annotations
@@ -10,16 +11,90 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
 
 from harness.install import Unavailable
 
 FOLDER = "stand-ins"
-MISSING = re.compile(r"((?:lib)[\w.+-]+\.so[\d.]*): cannot open shared object file")
-OF_CUDA = re.compile(r"lib(cu|nv|nccl|cudnn|cufile)")
-MOST = 60
+OF_CUDA = re.compile(r"lib(cu|nv|nccl)")
+MISSING = re.compile(r"lib(?:cu|nv|nccl)[\w.+-]*\.so[\d.]*: cannot open shared object file")
+NAMES_OF_CUDA = re.compile(rb"_*(cu|nccl|nv)")
+NO_DEVICE = 100
+"""What CUDA's functions return where there is no device."""
 UNSUPPORTED = "CUDA's libraries are empty stand-ins, which PyTorch does not support"
+ASK = """
+import ctypes, sys
+for name in sys.argv[1:]:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        print(name)
+"""
+SYMBOL = np.dtype([("name", "<u4"), ("rest", "<u2"), ("section", "<u2"), ("place", "<u8", (2,))])
+UNDEFINED, OF_NO_VERSION = 0, 1
+TABLES = (".dynsym", ".dynstr", ".gnu.version")
+
+Wanted = dict[str, dict[str, set[bytes]]]
+
+
+@dataclass
+class Needs:
+    """What shared objects ask of others.
+
+    `libraries` are the names of those, `wanted` the symbols by library and by version of it, and
+    `plain` the symbols that name neither.
+    """
+
+    libraries: set[str] = field(default_factory=set)
+    wanted: Wanted = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
+    plain: set[bytes] = field(default_factory=set)
+    defined: set[bytes] = field(default_factory=set)
+
+    def add(self, file: Path) -> None:
+        """Add what one shared object for 64-bit Linux asks for, and what it has."""
+        with file.open("rb") as stream:
+            elf: Any = ELFFile(stream)
+            table = Table(elf)
+            for section in elf.iter_sections("SHT_DYNAMIC"):
+                self.libraries |= {tag.needed for tag in section.iter_tags("DT_NEEDED")}
+            for section in elf.iter_sections("SHT_GNU_verneed"):
+                for library, versions in section.iter_versions():
+                    for one in versions:
+                        found = table.named(table.undefined & (table.versions == one["vna_other"]))
+                        self.wanted[library.name][one.name] |= found
+        plain = table.named(table.undefined & (table.versions <= OF_NO_VERSION))
+        self.plain |= {name for name in plain if NAMES_OF_CUDA.match(name)}
+        self.defined |= {n for n in table.named(~table.undefined) if NAMES_OF_CUDA.match(n)}
+
+
+class Table:
+    """The symbols of a shared object: which of them it lacks, and the versions they belong to."""
+
+    def __init__(self, elf: Any) -> None:
+        sections = {
+            section.name: section.data()
+            for section in elf.iter_sections()
+            if section.name in TABLES
+        }
+        self.strings: bytes = sections.get(".dynstr", b"")
+        symbols = np.frombuffer(sections.get(".dynsym", b""), SYMBOL)
+        versions = sections.get(".gnu.version", b"\1\0" * len(symbols))
+        self.starts = symbols["name"]
+        self.undefined = symbols["section"] == UNDEFINED
+        self.versions = np.frombuffer(versions, "<u2") & 0x7FFF
+
+    def named(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> set[bytes]:
+        """Return the names of some of the symbols."""
+        starts = self.starts[chosen].tolist()
+        return {self.strings[at : self.strings.index(b"\0", at)] for at in starts}
 
 
 def make_importable(python: Path, module: str, folder: Path) -> list[str]:
@@ -28,18 +103,47 @@ def make_importable(python: Path, module: str, folder: Path) -> list[str]:
     `folder` is the environment's own. Raises Unavailable where the module cannot be imported for
     another reason, or no stand-in can be made.
     """
+    failure = importing(python, module, folder)
     made: list[str] = []
-    for _ in range(MOST):
+    if failure is not None and MISSING.search(failure):
+        made = make_all(python, module, folder)
         failure = importing(python, module, folder)
-        if failure is None:
-            return made
-        missing = MISSING.search(failure)
-        if missing is None or not OF_CUDA.match(missing[1]) or missing[1] in made:
-            said = failure.strip().splitlines()[-1:] or ["nothing"]
-            raise Unavailable(f"{module} was installed but cannot be imported: {said[0]}")
-        make(missing[1], folder / FOLDER, module)
-        made.append(missing[1])
-    raise Unavailable(f"{module} needs more than {MOST} libraries that are not there.")
+    if failure is not None:
+        said = failure.strip().splitlines()[-1:] or ["nothing"]
+        raise Unavailable(f"{module} was installed but cannot be imported: {said[0]}")
+    return made
+
+
+def make_all(python: Path, module: str, folder: Path) -> list[str]:
+    """Make a stand-in for each of CUDA's libraries that a module needs and the loader lacks."""
+    needs = Needs()
+    for package in folder.glob(f"lib/python*/site-packages/{module}"):
+        for file in [*package.glob("lib/*.so*"), *package.glob("*.so")]:
+            try:
+                needs.add(file)
+            except (ELFError, ValueError, OSError) as error:
+                raise Unavailable(f"{file.name} of {module} cannot be read: {error}.") from error
+        own = {file.name for file in package.glob("lib/*")}
+        needs.libraries -= own
+    asked = sorted(name for name in needs.libraries if OF_CUDA.match(name))
+    missing = lacking(python, asked)
+    plain = needs.plain - needs.defined
+    for name in missing:
+        make(name, {**needs.wanted.get(name, {})}, plain, folder / FOLDER, module)
+        plain = set()
+    return missing
+
+
+def lacking(python: Path, names: Iterable[str]) -> list[str]:
+    """Return those libraries that the loader does not find."""
+    done = subprocess.run(
+        [python, "-c", ASK, *names],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    return done.stdout.split()
 
 
 def variables(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -62,11 +166,16 @@ def importing(python: Path, module: str, folder: Path) -> str | None:
         encoding="utf-8",
         errors="replace",
     )
-    return done.stderr if done.returncode else None
+    return (done.stderr or "it ended without a word") if done.returncode else None
 
 
-def make(name: str, folder: Path, module: str) -> None:
-    """Make one empty library. Raises Unavailable where there is nothing to make it with."""
+def make(
+    name: str, wanted: Mapping[str, set[bytes]], plain: set[bytes], folder: Path, module: str
+) -> None:
+    """Make one stand-in with the functions that are wanted of it, by version, and of no version.
+
+    Raises Unavailable where there is nothing to make it with.
+    """
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CC") or "cc", "gcc"))), None)
     if compiler is None:
         message = (
@@ -76,15 +185,27 @@ def make(name: str, folder: Path, module: str) -> None:
         )
         raise Unavailable(message)
     folder.mkdir(exist_ok=True)
-    options = ["-shared", "-nostdlib", f"-Wl,-soname,{name}", "-x", "c", os.devnull]
+    functions = sorted(plain.union(*wanted.values()))
+    source = "".join(f"int {each.decode()}(void) {{ return {NO_DEVICE}; }}\n" for each in functions)
+    script = folder / f"{name}.versions"
+    script.write_text("".join(version_of(*each) for each in wanted.items()), "utf-8")
+    options = ["-w", "-shared", "-nostdlib", "-fPIC", "-fno-builtin", f"-Wl,-soname,{name}"]
+    options += [f"-Wl,--version-script={script}"] if wanted else []
     done = subprocess.run(
-        [compiler, *options, "-o", str(folder / name)],
-        stdin=subprocess.DEVNULL,
+        [compiler, *options, "-o", str(folder / name), "-x", "c", "-"],
+        input=source,
         capture_output=True,
         check=False,
         encoding="utf-8",
         errors="replace",
     )
+    script.unlink()
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["nothing"]
         raise Unavailable(f"The C compiler could not make a stand-in for {name}: {said[0]}")
+
+
+def version_of(version: str, symbols: set[bytes]) -> str:
+    """Return the lines of a linker's version script that put symbols under a version."""
+    listed = "".join(f" {symbol.decode()};" for symbol in sorted(symbols))
+    return f"{version} {{ global:{listed} }};\n" if symbols else f"{version} {{ }};\n"
