@@ -53,9 +53,8 @@ class Check:
     not_checked: dict[str, str] = field(default_factory=dict)
     times: Times = field(default_factory=Times)
 
-    def run(self, store: Store | None, report: Report, *, fresh: bool = False) -> None:
-        """Ask whoever must be asked, and compare."""
-        session = self.session(store, fresh=fresh)
+    def run(self, session: Session, store: Store | None, report: Report) -> None:
+        """Ask whoever must be asked, in a session of this check, and compare."""
         session.run(report)
         with self.times.spent("judge"):
             for after, before in self.pairs:
@@ -64,7 +63,7 @@ class Check:
                 except Complaint as reason:
                     self.not_checked[after.entry] = str(reason)
 
-    def session(self, store: Store | None, *, fresh: bool) -> Session:
+    def session(self, store: Store | None, *, fresh: bool = False) -> Session:
         """Return the session that asks everyone who is asked, each once."""
         asked = [each for pair in self.pairs for each in pair if isinstance(each, Implementation)]
         once = {each.name: each for each in asked}

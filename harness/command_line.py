@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from harness import listing
+from harness.check_command import check, diff
 from harness.complaint import Complaint
 from harness.document import document, identified, surprises, unexpected
 from harness.implementations import Implementation, default, known, named
@@ -198,6 +199,10 @@ def save(results: dict[str, Any], output: Path) -> None:
         write_page(results, output / "index.html")
     except ReportError as error:
         raise Complaint(str(error)) from error
+
+
+commands.add_command(check)
+commands.add_command(diff)
 
 
 @commands.command("list")

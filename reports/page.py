@@ -22,7 +22,7 @@ from reports.page_words import address_words, few, headline_versions, quoted, va
 from reports.results import PAPER, write_text_whole
 from reports.verdicts import VERDICTS
 
-__all__ = ["render_page", "write_page"]
+__all__ = ["environment", "page_style", "render_page", "write_page"]
 
 HERE = Path(__file__).parent
 SCRIPTS = (
@@ -44,16 +44,16 @@ def write_page(results: Json, path: str | Path) -> None:
 
 def render_page(results: Json) -> str:
     """Return the HTML of the page for results that `reports.results.validate` accepts."""
-    style = _asset("page.css")
+    style, style_hash = page_style()
     conventions = convention_groups(results)
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, SCRIPTS)) + "\n})();\n"
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             results=results,
             style=style,
-            style_hash=_content_hash(style),
+            style_hash=style_hash,
             script=script,
             script_hash=_content_hash(script),
             verdicts=VERDICTS,
@@ -73,27 +73,34 @@ def render_page(results: Json) -> str:
     )
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return what templates are rendered with."""
+    made = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {
+    made.policies["json.dumps_kwargs"] = {
         "allow_nan": False,
         "separators": (",", ":"),
     }
-    environment.filters.update(
+    made.filters.update(
         address_words=address_words,
         few=few,
         headline_versions=headline_versions,
         quoted=quoted,
         value_words=value_words,
     )
-    environment.tests["address"] = lambda text: str(text).startswith(("https://", "http://"))
-    return environment
+    made.tests["address"] = lambda text: str(text).startswith(("https://", "http://"))
+    return made
+
+
+def page_style() -> tuple[str, str]:
+    """Return the style of every page, and the hash by which a policy allows it."""
+    style = _asset("page.css")
+    return style, _content_hash(style)
 
 
 def _asset(name: str) -> str:
