@@ -23,6 +23,7 @@ from harness.complaint import Complaint
 from harness.document import document, identified, surprises, unexpected
 from harness.implementations import Implementation, default, known, named
 from harness.session import Session
+from harness.stock_command import environments
 from harness.terminal import Display
 from reports.page import write_page
 from reports.results import ReportError, write_results
@@ -203,6 +204,7 @@ def save(results: dict[str, Any], output: Path) -> None:
 
 commands.add_command(check)
 commands.add_command(diff)
+commands.add_command(environments)
 
 
 @commands.command("list")

@@ -19,7 +19,6 @@ from harness.cache import cache_root
 from harness.environments import (
     describe_environment,
     environment_python,
-    environments_root,
     make_environment,
     record_of,
 )
@@ -145,9 +144,3 @@ def resolution_of(implementation: Implementation, progress: Callable[[str], None
     others = {name: limit for name, limit in implementation.packages.items() if name not in asked}
     folder = cache_root() / "resolutions"
     return resolve(asked, others, implementation.used, folder, progress)
-
-
-def environments() -> list[Path]:
-    """Return the folders of all environments made here."""
-    root = environments_root()
-    return sorted(each for each in root.glob("*") if each.is_dir()) if root.is_dir() else []
