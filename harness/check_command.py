@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from harness.changes import changes
-from harness.check import Check, Release, compared_with, release_asked, resting_on
+from harness.check import Check, compared_with, release_asked, resting_on
 from harness.check_document import document
+from harness.checked_before import outcome_key, recall, remember
 from harness.complaint import Complaint
 from harness.evaluation import of_run
 from harness.implementations import known, registered
@@ -73,33 +74,38 @@ def check(
     if base is not None and base.package != asked.package:
         raise Complaint(f"{asked} cannot be compared with {base}, which is another package.")
     with maybe_store() as (store, complaint):
-        found = checked(asked, base, implementations, store, fresh=fresh, quiet=as_json or as_text)
+        pairs = [
+            (each, compared_with(each, asked, base, store))
+            for each in resting_on(asked, implementations)
+        ]
+        asking = Check(asked, SCENARIOS, pairs)
+        about = f"{asked} against {base}" if base else str(asked)
+        quiet = as_json or as_text
+        status, result = outcome(asking, about, store, fresh=fresh, quiet=quiet)
     if complaint:
         click.echo(f"bnconform: {complaint} Nothing is kept.", err=True)
-    about = f"{asked} against {base}" if base else str(asked)
-    result = document(
-        about, found.found.items(), found.alone, found.not_checked, found.times.seconds
-    )
     show(result, as_json=as_json, as_text=as_text, page=page)
-    return found.status
+    return status
 
 
-def checked(
-    asked: Release,
-    base: Release | None,
-    names: Sequence[str],
-    store: Store | None,
-    *,
-    fresh: bool,
-    quiet: bool,
-) -> Check:
-    """Return a check that was run."""
-    pairs = [(each, compared_with(each, asked, base, store)) for each in resting_on(asked, names)]
-    found = Check(asked, SCENARIOS, pairs)
-    session = found.session(store, fresh=fresh)
+def outcome(
+    asking: Check, about: str, store: Store | None, *, fresh: bool, quiet: bool
+) -> tuple[int, dict[str, Any]]:
+    """Return the exit status of a check and its document; from before, where nothing changed."""
+    key = None if store is None or fresh else outcome_key(asking, store)
+    if key is not None and (before := recall(key)) is not None:
+        return before["status"], before["document"]
+    session = asking.session(store, fresh=fresh)
     with Display(session, quiet=quiet) as display:
-        found.run(session, store, display.report)
-    return found
+        asking.run(session, store, display.report)
+    for sentence in session.complaints:
+        click.echo(f"bnconform: {sentence}", err=True)
+    result = document(
+        about, asking.found.items(), asking.alone, asking.not_checked, asking.times.seconds
+    )
+    if store is not None and (key or (key := outcome_key(asking, store))):
+        remember(key, asking.status, result)
+    return asking.status, result
 
 
 @contextmanager

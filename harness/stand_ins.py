@@ -11,22 +11,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 
 from harness.install import Unavailable
 
 FOLDER = "stand-ins"
 OF_CUDA = re.compile(r"lib(cu|nv|nccl)")
 MISSING = re.compile(r"lib(?:cu|nv|nccl)[\w.+-]*\.so[\d.]*: cannot open shared object file")
-NAMES_OF_CUDA = re.compile(rb"_*(cu|nccl|nv)")
 NO_DEVICE = 100
 """What CUDA's functions return where there is no device."""
 UNSUPPORTED = "CUDA's libraries are empty stand-ins, which PyTorch does not support"
@@ -38,63 +30,6 @@ for name in sys.argv[1:]:
     except OSError:
         print(name)
 """
-SYMBOL = np.dtype([("name", "<u4"), ("rest", "<u2"), ("section", "<u2"), ("place", "<u8", (2,))])
-UNDEFINED, OF_NO_VERSION = 0, 1
-TABLES = (".dynsym", ".dynstr", ".gnu.version")
-
-Wanted = dict[str, dict[str, set[bytes]]]
-
-
-@dataclass
-class Needs:
-    """What shared objects ask of others.
-
-    `libraries` are the names of those, `wanted` the symbols by library and by version of it, and
-    `plain` the symbols that name neither.
-    """
-
-    libraries: set[str] = field(default_factory=set)
-    wanted: Wanted = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
-    plain: set[bytes] = field(default_factory=set)
-    defined: set[bytes] = field(default_factory=set)
-
-    def add(self, file: Path) -> None:
-        """Add what one shared object for 64-bit Linux asks for, and what it has."""
-        with file.open("rb") as stream:
-            elf: Any = ELFFile(stream)
-            table = Table(elf)
-            for section in elf.iter_sections("SHT_DYNAMIC"):
-                self.libraries |= {tag.needed for tag in section.iter_tags("DT_NEEDED")}
-            for section in elf.iter_sections("SHT_GNU_verneed"):
-                for library, versions in section.iter_versions():
-                    for one in versions:
-                        found = table.named(table.undefined & (table.versions == one["vna_other"]))
-                        self.wanted[library.name][one.name] |= found
-        plain = table.named(table.undefined & (table.versions <= OF_NO_VERSION))
-        self.plain |= {name for name in plain if NAMES_OF_CUDA.match(name)}
-        self.defined |= {n for n in table.named(~table.undefined) if NAMES_OF_CUDA.match(n)}
-
-
-class Table:
-    """The symbols of a shared object: which of them it lacks, and the versions they belong to."""
-
-    def __init__(self, elf: Any) -> None:
-        sections = {
-            section.name: section.data()
-            for section in elf.iter_sections()
-            if section.name in TABLES
-        }
-        self.strings: bytes = sections.get(".dynstr", b"")
-        symbols = np.frombuffer(sections.get(".dynsym", b""), SYMBOL)
-        versions = sections.get(".gnu.version", b"\1\0" * len(symbols))
-        self.starts = symbols["name"]
-        self.undefined = symbols["section"] == UNDEFINED
-        self.versions = np.frombuffer(versions, "<u2") & 0x7FFF
-
-    def named(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> set[bytes]:
-        """Return the names of some of the symbols."""
-        starts = self.starts[chosen].tolist()
-        return {self.strings[at : self.strings.index(b"\0", at)] for at in starts}
 
 
 def make_importable(python: Path, module: str, folder: Path) -> list[str]:
@@ -116,12 +51,14 @@ def make_importable(python: Path, module: str, folder: Path) -> list[str]:
 
 def make_all(python: Path, module: str, folder: Path) -> list[str]:
     """Make a stand-in for each of CUDA's libraries that a module needs and the loader lacks."""
+    from harness.shared_objects import Needs, Unreadable  # noqa: PLC0415 - rarely needed, slow
+
     needs = Needs()
     for package in folder.glob(f"lib/python*/site-packages/{module}"):
         for file in [*package.glob("lib/*.so*"), *package.glob("*.so")]:
             try:
                 needs.add(file)
-            except (ELFError, ValueError, OSError) as error:
+            except Unreadable as error:
                 raise Unavailable(f"{file.name} of {module} cannot be read: {error}.") from error
         own = {file.name for file in package.glob("lib/*")}
         needs.libraries -= own

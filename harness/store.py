@@ -8,6 +8,7 @@ says why there is none. Runs are ordered by their numbers, which only grow, what
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,6 +99,13 @@ class Store:
             if kept_in(connection, key) is None:
                 put_answer(connection, key, scenario, packed, now())
         return True
+
+    def holds(self, keys: Sequence[str]) -> bool:
+        """Tell whether something is kept under every one of some keys."""
+        query = "SELECT count(*) FROM answers WHERE key IN (SELECT value FROM json_each(?))"
+        with self.reading() as connection:
+            (found,) = connection.execute(query, (json.dumps(keys),)).fetchone()
+        return bool(found == len(set(keys)))
 
     def forget_unused(self, older_than: timedelta = UNUSED_FOR) -> int:
         """Remove the answers that no run rests on, and return how many they were.

@@ -12,14 +12,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
-import reports
 from harness.store import Store, StoreError
 from harness.store_file import undo
 from harness.store_rows import (
@@ -40,10 +35,11 @@ from harness.store_rows import (
     strict,
     unnumbered,
 )
+from reports.schemas import first_problem
 
 FORMAT = "bnconform store"
 VERSION = 1
-SCHEMA = Path(reports.__file__).with_name("store.schema.json")
+SCHEMA = "store.schema.json"
 SHOWN_OF_MESSAGE = 150
 
 
@@ -164,21 +160,15 @@ def problem_of(document: Any) -> str | None:
     if document.get("version") != VERSION:
         version = document.get("version")
         return f"its version is {version!r}, and this bnconform reads version {VERSION}"
-    if error := best_match(validator().iter_errors(document)):
-        place = "".join(f"[{part!r}]" for part in error.absolute_path)
-        return f"at {place} {shortened(error.message)}"
+    if problem := first_problem(document, SCHEMA):
+        place = "".join(f"[{part!r}]" for part in problem[0])
+        return f"at {place} {shortened(problem[1])}"
     if not is_shallow(document):
         return "it is nested too deeply"
     keys = {answer["key"] for answer in document["answers"]}
     cells = [cell for run in document["runs"] for cell in run["cells"]]
     missing = {cell["answer"] for cell in cells if "answer" in cell} - keys
     return f"{len(missing)} of the answers its runs rest on are not in it" if missing else None
-
-
-@cache
-def validator() -> Draft202012Validator:
-    """Return what checks a document's form."""
-    return Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
 
 
 def shortened(message: str) -> str:

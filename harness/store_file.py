@@ -59,7 +59,7 @@ TABLES = (
 
 MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
-FORM_AT, APPLICATION_AT = slice(60, 64), slice(68, 72)
+PAGE_AT, FORM_AT, APPLICATION_AT = slice(16, 18), slice(60, 64), slice(68, 72)
 SECONDS_BETWEEN_TRIES = 0.02
 ELSEWHERE = "set BNCONFORM_STORE to another file"
 
@@ -134,22 +134,22 @@ def opened(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def expect_ours(path: Path) -> None:
-    """Raise StoreError unless the file's first bytes are a store's, or it is still to be made."""
+    """Raise StoreError unless the file begins and ends as a store does, or is still to be made."""
     try:
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
+            size = file.seek(0, os.SEEK_END)
     except FileNotFoundError:
         return
-    if not header:
+    # A process that was killed has left a journal or log, from which SQLite will set things right.
+    if not header or Path(f"{path}-journal").exists():
         return
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
-        seen = "is not a database, or what is left of one"
-        raise StoreDamaged(f"The store {path} {seen}. Move it away, or {ELSEWHERE}.")
-    application = int.from_bytes(header[APPLICATION_AT])
-    # A maker that was killed has left a journal, from which SQLite will undo what it had begun.
-    unfinished = application == 0 and Path(f"{path}-journal").exists()
-    if not unfinished:
-        expect_form(path, application, int.from_bytes(header[FORM_AT]))
+        raise damaged(path, "it is not a database, or what is left of one")
+    expect_form(path, int.from_bytes(header[APPLICATION_AT]), int.from_bytes(header[FORM_AT]))
+    page = int.from_bytes(header[PAGE_AT])
+    if page and size % page and not Path(f"{path}-wal").exists():
+        raise damaged(path, "its end is missing")
 
 
 def expect_form(path: Path, application: int, form: int) -> None:
@@ -248,9 +248,14 @@ def fault(path: Path, error: sqlite3.Error) -> StoreError:
         again = "Run it again when that one is done"
         return StoreBusy(f"The store {path} is locked by another process. {again}.")
     if primary(error) in DAMAGED:
-        moved = f"Move it away, which loses what it holds, or {ELSEWHERE}"
-        return StoreDamaged(f"The store {path} is damaged ({said}). {moved}.")
+        return damaged(path, said)
     return unwritable(path, said)
+
+
+def damaged(path: Path, said: str) -> StoreDamaged:
+    """Return the complaint about a file that is not, or no longer, a database."""
+    moved = f"Move it away, which loses what it holds, or {ELSEWHERE}"
+    return StoreDamaged(f"The store {path} is damaged ({said}). {moved}.")
 
 
 def full(path: Path, said: str) -> StoreFull:

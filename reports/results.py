@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from reports.schemas import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,19 +124,14 @@ def _check_version(results: object, path: str | Path) -> None:
 
 def _problems(results: object) -> Iterator[tuple[Place, str]]:
     """Yield the places that are wrong, the plainest mistakes first."""
-    if error := best_match(_validator().iter_errors(results)):
-        yield tuple(error.absolute_path), _shortened(error.message)
+    if problem := first_problem(results, "results.schema.json"):
+        place, message = problem
+        yield place, _shortened(message)
         return
     assert isinstance(results, dict)
     yield from _not_finite((), results)
     yield from _repeated(results)
     yield from _dangling(results)
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    schema = json.loads(Path(__file__).with_name("results.schema.json").read_text("utf-8"))
-    return Draft202012Validator(schema)
 
 
 def _not_finite(place: Place, value: object) -> Iterator[tuple[Place, str]]:

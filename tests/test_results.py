@@ -10,7 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reference.axis import Kind
-from reports.results import ReportError, _validator, read_results, validate, write_results
+from reports.results import ReportError, read_results, validate, write_results
+from reports.schemas import validator
 from reports.verdicts import VERDICTS
 from tests.sample_results import older_results, sample_results
 
@@ -30,18 +31,20 @@ def test_a_document_from_before_conventions_were_measured_is_accepted():
 
 
 def test_the_sample_has_every_standing_of_a_convention():
-    definition = _validator().schema["$defs"]["identified"]["properties"]["conventions"]
+    definition = validator("results.schema.json").schema["$defs"]["identified"]["properties"][
+        "conventions"
+    ]
     found = sample_results()["identified"]
     present = {each["status"] for part in found for each in part["conventions"]}
     assert present == set(definition["items"]["properties"]["status"]["enum"])
 
 
 def test_the_schema_is_itself_valid():
-    Draft202012Validator.check_schema(_validator().schema)
+    Draft202012Validator.check_schema(validator("results.schema.json").schema)
 
 
 def test_the_schema_knows_every_kind_of_convention_and_every_verdict():
-    definitions = _validator().schema["$defs"]
+    definitions = validator("results.schema.json").schema["$defs"]
     assert definitions["convention"]["properties"]["kind"]["enum"] == list(get_args(Kind))
     assert definitions["verdict"]["enum"] == list(VERDICTS)
 

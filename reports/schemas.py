@@ -1,0 +1,29 @@
+"""Checking documents against the JSON Schemas beside this file."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def first_problem(document: object, schema: str) -> tuple[tuple[str | int, ...], str] | None:
+    """Return the place and the message of the plainest mistake in a document; None without one.
+
+    `schema` is the name of the schema's file.
+    """
+    from jsonschema.exceptions import best_match  # noqa: PLC0415 - slow, and rarely needed
+
+    error = best_match(validator(schema).iter_errors(document))
+    return None if error is None else (tuple(error.absolute_path), error.message)
+
+
+@cache
+def validator(schema: str) -> Any:
+    """Return what checks documents against a schema; raises OSError where there is none."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow, and rarely needed
+
+    return Draft202012Validator(json.loads((HERE / schema).read_text("utf-8")))
