@@ -7,7 +7,11 @@ each framework is imported once.
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from xdist.scheduler import Scheduling
     from xdist.workermanage import WorkerController
 
+STORE = "BNCONFORM_STORE"
 IMPORTS = pytest.StashKey[Counter[str]]()
 
 
@@ -39,6 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start counting framework imports, and refuse an unknown implementation."""
     config.stash[IMPORTS] = Counter()
+    # Tests neither rest on what the user has stored nor add to it.
+    if STORE not in os.environ:
+        folder = tempfile.mkdtemp(prefix="bnconform-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ[STORE] = str(Path(folder) / "store.sqlite3")
     try:
         implementations.named(config.getoption("implementation") or ())
     except Complaint as complaint:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ from harness.checked_before import outcome_key, recall, remember
 from harness.complaint import Complaint
 from harness.evaluation import of_run
 from harness.implementations import known, registered
-from harness.store import Run, Store, StoreError
+from harness.memory import opened_store
+from harness.store import Run, Store
 from harness.terminal import Display
 from reports.changes import as_lines, as_markdown, write_html
 from reports.results import ReportError
 from suites.catalogue import SCENARIOS
 
-INTERRUPTED = 130
 SAME, CHANGED, COULD_NOT = 0, 1, 2
 FORMS = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
@@ -73,7 +72,7 @@ def check(
     base = None if against is None else release_asked(against)
     if base is not None and base.package != asked.package:
         raise Complaint(f"{asked} cannot be compared with {base}, which is another package.")
-    with maybe_store() as (store, complaint):
+    with opened_store() as (store, complaint):
         pairs = [
             (each, compared_with(each, asked, base, store))
             for each in resting_on(asked, implementations)
@@ -83,7 +82,7 @@ def check(
         quiet = as_json or as_text
         status, result = outcome(asking, about, store, fresh=fresh, quiet=quiet)
     if complaint:
-        click.echo(f"bnconform: {complaint} Nothing is kept.", err=True)
+        click.echo(f"bnconform: {complaint}", err=True)
     show(result, as_json=as_json, as_text=as_text, page=page)
     return status
 
@@ -106,18 +105,6 @@ def outcome(
     if store is not None and (key or (key := outcome_key(asking, store))):
         remember(key, asking.status, result)
     return asking.status, result
-
-
-@contextmanager
-def maybe_store() -> Iterator[tuple[Store | None, str]]:
-    """Open the store; where it cannot be used, yield none and the reason."""
-    try:
-        store = Store()
-    except StoreError as failure:
-        yield None, str(failure)
-        return
-    with store:
-        yield store, ""
 
 
 @click.command()

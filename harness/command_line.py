@@ -22,8 +22,10 @@ from harness.check_command import check, diff
 from harness.complaint import Complaint
 from harness.document import document, identified, surprises, unexpected
 from harness.implementations import Implementation, default, known, named
+from harness.memory import opened_store
 from harness.session import Session
 from harness.stock_command import environments
+from harness.store_commands import store
 from harness.terminal import Display
 from reports.page import write_page
 from reports.results import ReportError, write_results
@@ -64,29 +66,38 @@ def commands() -> None:
     show_default=True,
     help="Folder for results.json and index.html.",
 )
+@click.option("--fresh", is_flag=True, help="Ask everything anew, whatever is stored.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def run(
     implementations: Sequence[str],
     suites: Sequence[str],
     pattern: str,
     output: Path,
+    *,
+    fresh: bool,
     as_json: bool,
 ) -> int:
     """Run the scenarios on implementations and write the report.
 
-    Without a name, the default implementations run. `bnconform list implementations` names all.
+    Without a name, the default implementations run. `bnconform list implementations` names all;
+    `torch@1.4.0` is one at another version, in an environment made for it. What was answered before
+    and has not changed since is not asked again.
     """
     scenarios = selected(suites, pattern)
     chosen = named(implementations) if implementations else default()
     prepare(output)
-    session = Session(chosen, scenarios, demanded=bool(implementations))
     started = datetime.now(UTC)
     interrupted = False
-    with Display(session, quiet=as_json) as display:
-        try:
-            session.run(display.report)
-        except KeyboardInterrupt:
-            interrupted = True
+    with opened_store() as (opened, complaint):
+        demanded = bool(implementations)
+        session = Session(chosen, scenarios, demanded=demanded, store=opened, fresh=fresh)
+        if complaint:
+            session.complain(complaint)
+        with Display(session, quiet=as_json) as display:
+            try:
+                session.run(display.report)
+            except KeyboardInterrupt:
+                interrupted = True
     if interrupted and (output / "results.json").exists():
         output /= "interrupted"  # A report that is there is worth more than a part of a new one.
     with uninterrupted():
@@ -205,6 +216,7 @@ def save(results: dict[str, Any], output: Path) -> None:
 commands.add_command(check)
 commands.add_command(diff)
 commands.add_command(environments)
+commands.add_command(store)
 
 
 @commands.command("list")

@@ -19,6 +19,18 @@ from suites.vocabulary import Scenario
 Messages = Sequence[Mapping[str, Any]]
 
 
+@contextmanager
+def opened_store() -> Iterator[tuple[Store | None, str]]:
+    """Open the user's store; where it cannot be used, yield none and the sentence that says why."""
+    try:
+        store = Store()
+    except StoreError as failure:
+        yield None, f"{failure} Until then nothing is kept."
+        return
+    with store:
+        yield store, ""
+
+
 class Memory:
     """One run of one implementation in the store.
 

@@ -380,7 +380,7 @@ PREPARING, MEASURING = r"0/\d+", r"[1-9]\d*/\d+"
 @pytest.mark.parametrize("moment", [PREPARING, MEASURING], ids=["preparing", "measuring"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 def test_a_signal_ends_a_run_with_what_was_measured(number, moment, tmp_path):
-    with on_a_terminal("run", "torch", "--output", tmp_path) as (run, terminal):
+    with on_a_terminal("run", "torch", "--fresh", "--output", tmp_path) as (run, terminal):
         read_until(moment, terminal)
         workers = children(run.pid)
         run.send_signal(number)
@@ -397,7 +397,7 @@ def test_a_signal_ends_a_run_with_what_was_measured(number, moment, tmp_path):
 
 
 def test_a_run_that_is_killed_leaves_no_worker(tmp_path):
-    with on_a_terminal("run", "torch", "--output", tmp_path) as (run, terminal):
+    with on_a_terminal("run", "torch", "--fresh", "--output", tmp_path) as (run, terminal):
         read_until(MEASURING, terminal)
         (worker,) = children(run.pid)
         run.kill()
