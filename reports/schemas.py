@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+
 HERE = Path(__file__).parent
 
 
@@ -15,6 +17,8 @@ def first_problem(document: object, schema: str) -> tuple[tuple[str | int, ...],
 
     `schema` is the name of the schema's file.
     """
+    if _quick(schema).is_valid(document):
+        return None
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - slow, and rarely needed
 
     error = best_match(validator(schema).iter_errors(document))
@@ -27,3 +31,9 @@ def validator(schema: str) -> Any:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow, and rarely needed
 
     return Draft202012Validator(json.loads((HERE / schema).read_text("utf-8")))
+
+
+@cache
+def _quick(schema: str) -> jsonschema_rs.Validator:
+    """Return what tells within milliseconds whether anything is wrong, but not as well what."""
+    return jsonschema_rs.validator_for(json.loads((HERE / schema).read_text("utf-8")))
