@@ -120,7 +120,7 @@ def attempted(asked: Versions, attempt: Attempt, interpreter: Interpreter) -> Re
     wanted += [f"{build_of(name, None, python)}{limit}" for name, limit in limited.items()]
     day = as_of(exact, python) if attempt.dated else None
     pins = compiled([*wanted, "numpy"], interpreter, day)
-    kept = [pin for pin in pins if installs_cuda() or not CUDA.match(pin)]
+    kept = [pin for pin in pins if installs_cuda() or not CUDA.match(pin.partition("==")[0])]
     left_out = tuple(pin for pin in pins if pin not in kept)
     return Resolution(tuple(kept), interpreter.version, day, left_out)
 

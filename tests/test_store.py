@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import store_rows
+from harness import store_file, store_rows
 from harness.complaint import Complaint
 from harness.store import Run, Store, StoredCell, StoreError
 from harness.store_commands import store as commands
@@ -409,6 +409,21 @@ with Store(path) as store:
         assert store.counted()["answers"] == 40
         assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert all(out.split() == kept for out, _ in told), "a writer was told of another answer"
+
+
+def test_a_store_that_another_makes_at_the_same_moment_is_made_once(path, monkeypatch):
+    is_blank = store_file.is_blank
+
+    def seen_blank_just_before_another_makes_it(connection):
+        monkeypatch.setattr(store_file, "is_blank", is_blank)
+        blank = is_blank(connection)
+        with Store(path) as other:
+            a_run(other)
+        return blank
+
+    monkeypatch.setattr(store_file, "is_blank", seen_blank_just_before_another_makes_it)
+    with Store(path) as store:
+        assert store.counted()["runs"] == 1
 
 
 @contextlib.contextmanager
@@ -894,16 +909,19 @@ def test_an_export_that_cannot_be_written_leaves_what_was_there(store, tmp_path,
 
 def test_a_device_is_written_to_and_not_replaced(store, tmp_path):
     a_run(store)
+    device = tmp_path / "full"
+    device.symlink_to("/dev/full")  # What would be replaced is this.
     with pytest.raises(StoreError, match="No space left on device"):
-        export(store, Path("/dev/full"))
-    assert Path("/dev/full").is_char_device()
+        export(store, device)
+    assert device.is_symlink()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read = []
-    reader = threading.Thread(target=lambda: read.append(json.loads(pipe.read_text())))
+    reader = threading.Thread(target=lambda: read.append(json.loads(pipe.read_text())), daemon=True)
     reader.start()
     export(store, pipe)
-    reader.join()
+    reader.join(10)
+    assert pipe.is_fifo()
     assert read[0]["format"] == "bnconform store"
 
 

@@ -191,7 +191,10 @@ FOLLOWED = {
     "indirect": ("import indirect", {"indirect", "helper"}),
     "circular": ("import circular", {"circular", "my_adapter"}),
     "relative": ("import package.sibling", {"package", "package.sibling", "package.inner"}),
-    "from the package around": ("import package.up", {"package", "package.up", "package.inner"}),
+    "from the package around": (
+        "import package.deep.down",
+        {"package", "package.deep", "package.deep.down", "package.inner"},
+    ),
     "in a function": ("def later():\n    import helper", {"helper"}),
     "in a try": ("try:\n    import helper\nexcept ImportError:\n    pass", {"helper"}),
     "by a literal name": ("import importlib\nimportlib.import_module('helper')", {"helper"}),
@@ -215,7 +218,8 @@ def test_imports_are_followed_into_the_folder_of_an_adapter_from_outside(
         package__in____init__="",
         package__in__inner="",
         package__in__sibling="from . import inner",
-        package__in__up="from .inner import name\nfrom .. import nothing",
+        package__in__deep__in____init__="",
+        package__in__deep__in__down="from ..inner import name\nfrom .... import nothing",
     )
     write(tmp_path / "project", tests__in____init__="", tests__in__fakes__in____init__="")
     write(tmp_path / "project", tests__in__fakes__in__fa="")
