@@ -23,6 +23,7 @@ from harness.complaint import Complaint
 from harness.document import document, identified, surprises, unexpected
 from harness.implementations import Implementation, default, known, named
 from harness.memory import opened_store
+from harness.nearest_command import Commands
 from harness.session import Session
 from harness.stock_command import environments
 from harness.store_commands import store
@@ -36,17 +37,6 @@ AS_EXPECTED, UNEXPECTED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 OUTPUT = Path("build/report")
 SHOW_TRACEBACK = "BNCONFORM_TRACEBACK"
 HOW_TO_REPORT = f"Set {SHOW_TRACEBACK}=1 to see where, and report it."
-
-
-class Commands(click.Group):
-    """The group of subcommands; an unknown one is answered with the nearest."""
-
-    def resolve_command(
-        self, context: click.Context, arguments: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand or say which one was meant."""
-        known(arguments[0], self.list_commands(context), "command")
-        return super().resolve_command(context, arguments)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,6 +81,7 @@ def run(
     with opened_store() as (opened, complaint):
         demanded = bool(implementations)
         session = Session(chosen, scenarios, demanded=demanded, store=opened, fresh=fresh)
+        session.partial = len(scenarios) < len(SCENARIOS)
         if complaint:
             session.complain(complaint)
         with Display(session, quiet=as_json) as display:

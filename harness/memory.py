@@ -48,6 +48,7 @@ class Memory:
         self.works = True
         self.run = 0
         self.unnoted: dict[str, str] = {}
+        self.unusable: set[str] = set()
         device = place.implementation.device
         self.keys = TraceKeys(place.command, place.environment, device)
 
@@ -83,12 +84,17 @@ class Memory:
                 return found
         return None
 
+    def disregard(self, scenario: Scenario) -> None:
+        """Take note that what was recalled cannot be used, and must be asked for again."""
+        self.unusable.add(self.unnoted.pop(scenario.name))
+
     def keep(self, scenario: Scenario, messages: Messages) -> None:
         """Keep what the worker said; of an implementation that may change unseen, for this run."""
         if not self.works:
             return
         key = None if self.fresh else self.keys.of(scenario)
-        key = key or once(scenario)
+        if key is None or key in self.unusable:
+            key = once(scenario)
         with self.using():
             if self.store.keep(key, scenario.name, messages):
                 self.unnoted[scenario.name] = key

@@ -117,7 +117,11 @@ class Respondent:
         if messages is None:
             return None
         answer = answer_of(messages)
-        return None if answer.verdict == "adapter error" else answer
+        if answer.verdict != "adapter error":
+            return answer
+        assert self.memory is not None
+        self.memory.disregard(scenario)
+        return None
 
     def asked(self, scenario: Scenario) -> Answer:
         """Ask the worker; a scenario that kills it is asked once more, alone.

@@ -36,7 +36,8 @@ class Session:
     the user named it (`demanded`); `environments` what it was, and
     `caveats` what is unusual about it.
     With a `store`, what was answered before is not asked again unless `fresh`, and what is answered
-    is kept; `complaints` are the sentences of a store that failed.
+    is kept; a run that asks only a part of what there is (`partial`) stays unfinished there, since
+    it says little about a version. `complaints` are the sentences of a store that failed.
     """
 
     implementations: list[Implementation]
@@ -53,6 +54,7 @@ class Session:
     environments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     store: Store | None = None
     fresh: bool = False
+    partial: bool = False
     times: Times = field(default_factory=Times)
     complaints: dict[str, None] = field(default_factory=dict)
 
@@ -91,7 +93,7 @@ class Session:
                     self.cells[implementation.name, scenario.name] = cell
                     report(implementation.name, cell)
                 self.headers[implementation.name] = respondent.introduction()
-                if respondent.memory is not None and not self.stopping.is_set():
+                if respondent.memory and not (self.partial or self.stopping.is_set()):
                     respondent.memory.finish(respondent.header)
             if not self.stopping.is_set():
                 self.identify(implementation)

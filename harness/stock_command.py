@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.environments import environments_root, megabytes
+from harness.nearest_command import Commands
 from harness.stock import UNUSED_FOR_DAYS, prune, stocked
 
 
-@click.group()
+@click.group(cls=Commands)
 def environments() -> None:
     """List and remove the isolated environments that were made."""
 

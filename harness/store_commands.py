@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from harness.nearest_command import Commands
 from harness.store import Store, StoreError
 from harness.store_exchange import export, merge_document, read_document
 from harness.store_file import StoreDamaged, store_path
@@ -17,7 +18,7 @@ SOUND, DAMAGED = 0, 1
 FILE = click.Path(path_type=Path)
 
 
-@click.group("store")
+@click.group("store", cls=Commands)
 def store() -> None:
     """Show, check, export and import what has been measured so far."""
 

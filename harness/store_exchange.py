@@ -160,7 +160,11 @@ def problem_of(document: Any) -> str | None:
     if document.get("version") != VERSION:
         version = document.get("version")
         return f"its version is {version!r}, and this bnconform reads version {VERSION}"
-    if problem := first_problem(document, SCHEMA):
+    try:
+        problem = first_problem(document, SCHEMA)
+    except UnicodeEncodeError:
+        return "one of its names holds half a character"
+    if problem:
         place = "".join(f"[{part!r}]" for part in problem[0])
         return f"at {place} {shortened(problem[1])}"
     if not is_shallow(document):

@@ -142,7 +142,8 @@ def expect_ours(path: Path) -> None:
     except FileNotFoundError:
         return
     # A process that was killed has left a journal or log, from which SQLite will set things right.
-    if not header or Path(f"{path}-journal").exists():
+    begun = header.startswith(MAGIC) or not any(header)
+    if not header or (begun and Path(f"{path}-journal").exists()):
         return
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
         raise damaged(path, "it is not a database, or what is left of one")

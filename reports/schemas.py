@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ def first_problem(document: object, schema: str) -> tuple[tuple[str | int, ...],
 
     `schema` is the name of the schema's file.
     """
-    if _quick(schema).is_valid(document):
-        return None
+    # Text that UTF-8 cannot hold is beyond the quick validator.
+    with suppress(UnicodeEncodeError):
+        if _quick(schema).is_valid(document):
+            return None
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - slow, and rarely needed
 
     error = best_match(validator(schema).iter_errors(document))
