@@ -162,6 +162,8 @@ def compared_with(
     base = registered()[after.entry]
     package = release.package
     if against is not None:
+        if base.succeeds is not None and not base.drives(package, against.version):
+            base = registered()[base.succeeds]
         return base.at({package: against.version})
     used = base.used.get(package)
     if used is not None and public(used) != public(release.version):

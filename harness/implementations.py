@@ -37,11 +37,13 @@ class Implementation:
 
     `entry` is its name in the registry, `name` what tells it from the same at other versions.
     `packages` are what it rests on, the principal one first, each with the versions that its
-    adapter can drive; `versions` are the exact ones, and `used` those of an ordinary run. `environment` is "this", an extra of
-    pyproject.toml to isolate, or "release": made for the versions in `asked`, on one of `python`.
+    adapter can drive; `versions` are the exact ones, and `used` those of an ordinary run.
+    `environment` is "this", an extra of pyproject.toml to isolate, or "release": made for the
+    versions in `asked`. `python` are the interpreters of an extra, best first.
     `interpreter`, where given, is the Python of an environment the user made.
     `instead_of` names the implementation this one stands in for where that one has no interpreter;
-    one that is not `default` answers only where it is named.
+    one that is not `default` answers only where it is named. `succeeds` names the one that users of
+    earlier versions had in its place.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Implementation:
     execution: str = "eager"
     device: str = "cpu"
     instead_of: str | None = None
+    succeeds: str | None = None
     default: bool = True
     packages: Mapping[str, str] = field(default_factory=dict)
     declared: Declarations = NOTHING

@@ -28,6 +28,8 @@ FILES = sorted(FOLDER.glob("*.py"))
 FRAMEWORKS = {
     "contrib": {"tensorflow", "tf_slim"},
     "keras_layers": {"keras", "tensorflow"},
+    "keras_on_tensorflow": {"keras", "tensorflow"},
+    "keras_on_torch": {"keras", "torch"},
     "pytorch": {"torch"},
 }
 COMPILE = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
