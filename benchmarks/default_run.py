@@ -1,44 +1,63 @@
-"""Where the time of a run goes: `python -m benchmarks.default_run [IMPLEMENTATION]...`.
+"""What a run costs beside the frameworks themselves: `python -m benchmarks.default_run [NAME]...`.
 
-For each implementation one after the other: seconds to import the framework, to answer every
-scenario in the worker, and to judge, and the ratio of everything to importing and answering.
+Asks the implementations everything twice, in the same environments and with nothing stored: once
+in their workers alone, which is framework imports and framework computation, and once as `bnconform
+run`. Prints the CPU seconds of both, and of all that is left to this project, and the ratio.
 """
 
 from __future__ import annotations
 
+import resource
+import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.implementations import Implementation, default, named
-from harness.respondent import Respondent
-from harness.verdict import verdict_on
+from harness.placement import place_of
+from harness.workers import Worker
 from suites.catalogue import SCENARIOS
 
 
-def measure(implementation: Implementation) -> tuple[float, float, float]:
-    """Return the seconds of importing, answering and judging."""
-    importing = time.perf_counter()
-    with Respondent(implementation) as respondent:
-        respondent.start()
-        answering = time.perf_counter()
-        answers = [respondent.answer(scenario) for scenario in SCENARIOS]
-        judging = time.perf_counter()
-        for scenario, answer in zip(SCENARIOS, answers, strict=True):
-            conventions = implementation.conventions(scenario)
-            verdict_on(implementation.name, scenario, conventions, answer)
-    end = time.perf_counter()
-    return answering - importing, judging - answering, end - judging
+def spent_by_children() -> float:
+    """Return the CPU seconds of all processes that were started here and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def frameworks(implementation: Implementation) -> float:
+    """Return the CPU seconds of one worker that answers every scenario and is not judged."""
+    place = place_of(implementation, lambda text: print(text, file=sys.stderr))
+    before = spent_by_children()
+    with Worker(place.command) as worker:
+        for scenario in SCENARIOS:
+            for _ in range(scenario.repeats):
+                worker.ask(scenario)
+    return spent_by_children() - before
+
+
+def whole_run(names: Sequence[str]) -> float:
+    """Return the CPU seconds of `bnconform run`, its workers included."""
+    before = spent_by_children()
+    with tempfile.TemporaryDirectory() as folder:
+        code = "from harness.command_line import main; main()"
+        command = [sys.executable, "-c", code, "run", *names, "--fresh", "--output", folder]
+        subprocess.run(command, cwd=Path(__file__).parents[1], check=True, capture_output=True)
+    return spent_by_children() - before
 
 
 def main(names: Sequence[str]) -> None:
-    """Print a line for each implementation."""
-    print(f"{'':20}{'import':>9}{'answer':>9}{'judge':>9}{'all ÷ (import + answer)':>26}")
-    for implementation in named(names) if names else default():
-        imported, answered, judged = measure(implementation)
-        ratio = (imported + answered + judged) / (imported + answered)
-        seconds = f"{imported:9.2f}{answered:9.2f}{judged:9.2f}"
-        print(f"{implementation.name:20}{seconds}{ratio:26.3f}")
+    """Print a line for each implementation's worker, and one for the whole."""
+    chosen = named(names) if names else default()
+    total = 0.0
+    for implementation in chosen:
+        alone = frameworks(implementation)
+        total += alone
+        print(f"{implementation.name:24}{alone:8.1f} s of CPU in its worker")
+    whole = whole_run([each.name for each in chosen])
+    print(f"{'bnconform run':24}{whole:8.1f} s of CPU, {whole - total:.1f} s beside the workers")
+    print(f"{'ratio':24}{whole / total:8.3f}")
 
 
 if __name__ == "__main__":
