@@ -477,8 +477,9 @@ def test_a_line_that_is_no_answer_is_an_adapter_error(answer, said, tmp_path):
     assert said in cell.reason
 
 
-def test_a_line_without_end_is_an_adapter_error(tmp_path):
-    command = other_program(tmp_path, "b'x' * 100_000_000")
+@pytest.mark.parametrize("size", [10**8, 2**30])
+def test_a_line_without_end_is_an_adapter_error(size, tmp_path):
+    command = other_program(tmp_path, f"b'x' * {size}")
     with Worker(command) as worker, pytest.raises(WorkerFailure) as caught:
         worker.ask(BEFORE)
     assert caught.value.kind == "adapter error"
