@@ -14,7 +14,8 @@ import yaml
 PROJECT = Path(__file__).parent.parent
 ACTION = yaml.safe_load((PROJECT / "action.yml").read_text("utf-8"))
 GUIDE = (PROJECT / "docs" / "continuous-integration.md").read_text("utf-8")
-GITHUB, GITLAB = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", GUIDE, re.S))
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+GITHUB, GITLAB = map(yaml.safe_load, EXAMPLES)
 (CHECK,) = [step for step in ACTION["runs"]["steps"] if step.get("id") == "check"]
 REAL = f"""#!/bin/sh
 exec '{sys.executable}' -c 'from harness.command_line import main; main()' "$@"
