@@ -42,3 +42,8 @@ def only(supported: Iterable[str], layer: Dict[str, Any], framework: str) -> Non
     """Raise `NotExpressible` for a constructor argument the framework does not have."""
     for name in sorted(set(layer) - set(supported)):
         raise NotExpressible("{} has no argument for `{}`.".format(framework, name))
+
+
+def renamed(values: Dict[str, Any], names: Dict[str, str]) -> Dict[str, Any]:
+    """Return those of the values that have a name of their own, under that name."""
+    return {own: values[name] for name, own in names.items() if name in values}

@@ -1,9 +1,10 @@
 """Runs inside a framework's environment: reads scenarios, answers with traces, as JSON lines.
 
-    python adapters/worker.py MODULE_OR_FILE
+    python adapters/worker.py MODULE_OR_FILE [--introduce]
 
 The first line out is a header, then one answer per request, then a footer, so that the reader
-notices when something is missing. Whatever the framework prints goes to standard error.
+notices when something is missing. Whatever the framework prints goes to standard error. Told to
+introduce the adapter, it begins with what `adapters/introduction.py` has to say instead.
 """
 
 import importlib
@@ -15,6 +16,9 @@ import re
 import sys
 import traceback
 from typing import Any, Dict, Iterable, List, TextIO, Tuple
+
+INTRODUCE = "--introduce"
+LONGEST_TRACE = 40
 
 
 def take_standard_streams() -> Tuple[TextIO, TextIO]:
@@ -28,10 +32,15 @@ def take_standard_streams() -> Tuple[TextIO, TextIO]:
 
 
 def put_root_last() -> None:
-    """Make this package importable without shadowing anything the framework imports."""
+    """Make this package importable without shadowing anything the framework imports.
+
+    The package itself is imported first of all: there is another `adapters` on PyPI.
+    """
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
-    sys.path.append(os.path.dirname(here))
+    root = os.path.dirname(here)
+    sys.path[:] = [root] + [each for each in sys.path if os.path.abspath(each or ".") != here]
+    importlib.import_module("adapters")
+    sys.path.append(sys.path.pop(0))
 
 
 def load_adapter(name: str) -> Any:
@@ -96,11 +105,17 @@ def run(adapter: Any, scenario: Dict[str, Any]) -> Dict[str, Any]:
     return {"trace": steps}
 
 
-def described(error: BaseException) -> Dict[str, str]:
-    """Return an error as type, message and the innermost place it came from."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = "{}:{}".format(os.path.basename(place[0]), place[1])
-    return {"type": type(error).__name__, "message": str(error), "where": where}
+def described(error: BaseException) -> Dict[str, Any]:
+    """Return an error as type, message, innermost place and the innermost of the whole trace.
+
+    Each entry of the trace is a file, a line number, a function and the text of that line.
+    """
+    places = [list(place)[:4] for place in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append([error.filename, error.lineno or 0, "<module>", (error.text or "").strip()])
+    where = "{}:{}".format(os.path.basename(places[-1][0]), places[-1][1])
+    about = {"type": type(error).__name__, "message": str(error), "where": where}
+    return dict(about, trace=places[-LONGEST_TRACE:])
 
 
 def header(adapter: Any, name: str) -> Dict[str, Any]:
@@ -128,6 +143,13 @@ def serve(requests: Iterable[str], answers: TextIO, name: str) -> None:
         write_line(answers, {"schema": SCHEMA, "header": True, "error": described(error)})
         return
     write_line(answers, dict(first, schema=SCHEMA))
+    answer_all(requests, answers, adapter)
+
+
+def answer_all(requests: Iterable[str], answers: TextIO, adapter: Any) -> None:
+    """Answer requests until told to stop or they end, then say how many there were."""
+    from adapters.wire import write_line
+
     answered = 0
     for line in requests:
         request = json.loads(line)
@@ -142,4 +164,9 @@ def serve(requests: Iterable[str], answers: TextIO, name: str) -> None:
 if __name__ == "__main__":
     streams = take_standard_streams()
     put_root_last()
-    serve(streams[0], streams[1], sys.argv[1])
+    if INTRODUCE in sys.argv:
+        from adapters.introduction import introduce
+
+        introduce(streams[0], streams[1], sys.argv[1])
+    else:
+        serve(streams[0], streams[1], sys.argv[1])

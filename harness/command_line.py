@@ -17,14 +17,17 @@ from typing import Any
 
 import click
 
-from harness import listing
+from harness import listing, outside
 from harness.check_command import check, diff
 from harness.complaint import Complaint
 from harness.document import document, identified, surprises, unexpected
-from harness.implementations import Implementation, default, known, named
+from harness.history_command import history
+from harness.implementations import default, known, named
+from harness.matrix_command import matrix
 from harness.memory import opened_store
 from harness.nearest_command import Commands
 from harness.session import Session
+from harness.smoke_command import smoke
 from harness.stock_command import environments
 from harness.store_commands import store
 from harness.terminal import Display
@@ -47,6 +50,14 @@ def commands() -> None:
 
 @commands.command()
 @click.argument("implementations", nargs=-1, metavar="[IMPLEMENTATION]...")
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    metavar="FILE|MODULE|NAME",
+    help="Run an adapter from outside; may be repeated.",
+)
+@click.option("--python", metavar="PATH", help="The Python, or environment, of those adapters.")
 @click.option("--suite", "suites", multiple=True, help="Run only this suite; may be repeated.")
 @click.option("-k", "pattern", default="", help="Run only scenarios whose name contains this.")
 @click.option(
@@ -60,6 +71,8 @@ def commands() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def run(
     implementations: Sequence[str],
+    adapters: Sequence[str],
+    python: str | None,
     suites: Sequence[str],
     pattern: str,
     output: Path,
@@ -74,12 +87,13 @@ def run(
     and has not changed since is not asked again.
     """
     scenarios = selected(suites, pattern)
-    chosen = named(implementations) if implementations else default()
+    outsiders = outside.implementations(adapters, python)
+    chosen = [*named(implementations), *outsiders] or default()
     prepare(output)
     started = datetime.now(UTC)
     interrupted = False
     with opened_store() as (opened, complaint):
-        demanded = bool(implementations)
+        demanded = bool(implementations or outsiders)
         session = Session(chosen, scenarios, demanded=demanded, store=opened, fresh=fresh)
         session.partial = len(scenarios) < len(SCENARIOS)
         if complaint:
@@ -106,14 +120,18 @@ def run(
 
 @commands.command()
 @click.argument("implementation", metavar="IMPLEMENTATION|ADAPTER.py")
+@click.option("--python", metavar="PATH", help="The Python, or environment, of an adapter.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def identify(implementation: str, as_json: bool) -> int:
+def identify(implementation: str, python: str | None, as_json: bool) -> int:
     """Measure every convention of an implementation, and hold it against what is declared.
 
-    Nothing declared takes part in the measurement; an adapter's file, which declares nothing, will
-    do.
+    Nothing declared takes part in the measurement; an adapter's file, which need declare nothing,
+    will do.
     """
-    asked = one_to_identify(implementation)
+    if outside.is_file_name(implementation) or python is not None:
+        asked = outside.implementation(implementation, python)
+    else:
+        asked = named([implementation])[0]
     session = Session([asked], SCENARIOS, demanded=True)
     with Display(session, quiet=as_json) as display:
         session.run(display.report)
@@ -134,17 +152,6 @@ def identify(implementation: str, as_json: bool) -> int:
     else:
         display.conventions(found)
     return UNEXPECTED if any(surprises({"identified": [found]}).values()) else AS_EXPECTED
-
-
-def one_to_identify(name: str) -> Implementation:
-    """Return an implementation by its name, or by its adapter's file. Raises Complaint."""
-    path = Path(name)
-    if path.suffix != ".py":
-        return named([name])[0]
-    if not path.is_file():
-        message = f"There is no adapter {name}. Name a file that exists, or an implementation."
-        raise Complaint(message)
-    return Implementation(path.stem, f"the adapter {path.name}", adapter=str(path.resolve()))
 
 
 @contextmanager
@@ -207,6 +214,9 @@ def save(results: dict[str, Any], output: Path) -> None:
 commands.add_command(check)
 commands.add_command(diff)
 commands.add_command(environments)
+commands.add_command(history)
+commands.add_command(matrix)
+commands.add_command(smoke)
 commands.add_command(store)
 
 

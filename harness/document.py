@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness import undeclared
 from harness.agreement import Agreement, compare, measured_otherwise, parties
 from harness.declarations import Declaration
 from harness.finding_words import finding_in_words, unnamed_in_words
@@ -89,6 +90,8 @@ def banners(session: Session) -> list[str]:
         principal = registered()[each.instead_of] if each.instead_of is not None else None
         if principal is not None and (obstacle := principal.obstacle()):
             lines.append(f"{each.name} answers instead of {each.instead_of}. {obstacle}")
+        if each.name in session.findings and (said := undeclared.banner(each)):
+            lines.append(said)
     return lines
 
 

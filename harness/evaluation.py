@@ -94,6 +94,8 @@ def of_run(store: Store, run: Run, scenarios: Sequence[Scenario]) -> Evaluation:
 
 def label_of(run: Run) -> str:
     """Return what a stored run is called: ``torch@1.4.0``."""
+    if not run.versions:  # An adapter from outside, which rests on nothing that is known here.
+        return run.implementation
     first, *others = run.versions.items()
     said = [first[1], *(f"{name}=={version}" for name, version in others)]
     return f"{run.implementation}@{','.join(said)}"

@@ -15,6 +15,7 @@ from harness.memory import Memory
 from harness.respondent import Respondent
 from harness.store import Store
 from harness.times import Times
+from harness.undeclared import judged_as_measured
 from harness.verdict import Cell, verdict_on
 from harness.workers import first_line
 from suites.vocabulary import Scenario
@@ -97,6 +98,7 @@ class Session:
                     respondent.memory.finish(respondent.header)
             if not self.stopping.is_set():
                 self.identify(implementation)
+                self.judge_as_measured(implementation)
         except Unavailable as reason:
             self.unavailable[implementation.name] = str(reason)
 
@@ -130,6 +132,18 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a bug of ours costs no verdict
             reason = f"The suite itself failed: {type(error).__name__}: {first_line(error)}."
             self.unidentified[implementation.name] = reason
+
+    def judge_as_measured(self, implementation: Implementation) -> None:
+        """Judge an implementation by what was measured of it where nothing is declared."""
+        if (found := self.findings.get(implementation.name)) is None:
+            return
+        for scenario in self.scenarios:
+            key = (implementation.name, scenario.name)
+            try:
+                self.cells[key] = judged_as_measured(implementation, self.cells[key], found)
+            except Exception as error:  # noqa: BLE001 - a bug of ours costs one cell, not the run
+                reason = f"The suite itself failed: {type(error).__name__}: {first_line(error)}."
+                self.cells[key] = Cell(implementation.name, scenario, "adapter error", reason)
 
     def fill(self) -> None:
         """Give every cell that was not measured the verdict that says so."""

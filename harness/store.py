@@ -131,9 +131,17 @@ class Store:
             return put_run(connection, run)
 
     def introduce(self, run: int, header: Mapping[str, Any]) -> None:
-        """Add what the worker of a run said of itself, known only once it has started."""
+        """Add what the worker of a run said of itself, known only once it has started.
+
+        A run of which no versions were known beforehand is at those the worker names.
+        """
+        said = header.get("versions")
+        versions = or_nothing(said if isinstance(said, Mapping) else {})
+        update = "UPDATE runs SET header = ? WHERE id = ?"
+        complete = "UPDATE runs SET versions = ? WHERE id = ? AND versions = '{}'"
         with self.writing() as connection:
-            connection.execute("UPDATE runs SET header = ? WHERE id = ?", (or_nothing(header), run))
+            connection.execute(update, (or_nothing(header), run))
+            connection.execute(complete, (versions, run))
 
     def note(
         self,

@@ -24,6 +24,7 @@ from suites.vocabulary import Scenario
 
 SCRIPT = Path(adapters.__file__).parent / "worker.py"
 LONGEST_LINE = 64 * 2**20
+MOST_UNREAD = 4
 KEPT_NOISE = 4096
 SECONDS_TO_IMPORT = 180.0
 SECONDS_TO_ANSWER = 60.0
@@ -52,13 +53,15 @@ class WorkerFailure(Exception):
 class Command:
     """How to start a worker: its Python, its adapter and extra environment variables.
 
-    An isolated one is kept from the Python settings of the environment that starts it.
+    An isolated one is kept from the Python settings of the environment that starts it. `options`
+    are those of the worker's script.
     """
 
     python: Path
     adapter: str
     variables: Mapping[str, str]
     isolated: bool = False
+    options: tuple[str, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,11 +76,11 @@ class Worker:
 
     def __init__(self, command: Command, seconds_to_answer: float = SECONDS_TO_ANSWER) -> None:
         self.seconds_to_answer = seconds_to_answer
-        self.lines: queue.Queue[str | None] = queue.Queue(maxsize=64)
+        self.lines: queue.Queue[str | None] = queue.Queue(maxsize=MOST_UNREAD)
         self.noise = b""
         self.asked = 0
         self.process = subprocess.Popen(
-            [str(command.python), "-u", str(SCRIPT), command.adapter],
+            [str(command.python), "-u", str(SCRIPT), command.adapter, *command.options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -142,6 +142,7 @@ def test_a_run_is_stored_with_who_answered(store):
     (stored,) = store.latest()
     assert stored.implementation == "argument_style"
     assert stored.header == session.headers["argument_style"]
+    assert stored.versions == {"argument-style-fake": "1"}
     assert {cell.scenario for cell in store.cells(stored.id)} == {each.name for each in ALL}
 
 
