@@ -39,7 +39,7 @@ class Implementation:
     `packages` are what it rests on, the principal one first, each with the versions that its
     adapter can drive; `versions` are the exact ones, and `used` those of an ordinary run.
     `environment` is "this", an extra of pyproject.toml to isolate, or "release": made for the
-    versions in `asked`. `python` are the interpreters of an extra, best first.
+    versions in `asked`, with what these packages need and do not say (`needs`). `python` are the interpreters of an extra, best first.
     `interpreter`, where given, is the Python of an environment the user made.
     `instead_of` names the implementation this one stands in for where that one has no interpreter;
     one that is not `default` answers only where it is named. `succeeds` names the one that users of
@@ -58,6 +58,7 @@ class Implementation:
     succeeds: str | None = None
     default: bool = True
     packages: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
     declared: Declarations = NOTHING
     entry: str = ""
     versions: Versions = field(default_factory=dict)
@@ -147,7 +148,8 @@ def registered() -> dict[str, Implementation]:
 def read(name: str, entry: dict[str, object]) -> Implementation:
     """Return one entry of the registry with its declarations, at the versions in use."""
     declared = declarations.load(FOLDER / "declared" / f"{entry.pop('declared', name)}.toml")
-    entry["python"] = tuple(entry.get("python", ()))  # type: ignore[arg-type]
+    for name_of_list in ("python", "needs"):
+        entry[name_of_list] = tuple(entry.get(name_of_list, ()))  # type: ignore[arg-type]
     found = Implementation(name=name, declared=declared, **entry)  # type: ignore[arg-type]
     used = in_use(found)
     return replace(found, versions=used, used=used)

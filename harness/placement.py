@@ -143,4 +143,5 @@ def resolution_of(implementation: Implementation, progress: Callable[[str], None
         asked = {principal: str(newest)}
     others = {name: limit for name, limit in implementation.packages.items() if name not in asked}
     folder = cache_root() / "resolutions"
-    return resolve(asked, others, implementation.used, folder, progress)
+    used, needs = implementation.used, implementation.needs
+    return resolve(asked, others, used, folder, progress, needs)

@@ -70,18 +70,19 @@ def resolve(
     in_use: Versions,
     folder: Path,
     progress: Callable[[str], None],
+    needs: Sequence[str] = (),
 ) -> Resolution:
     """Return what an environment with the versions asked for holds.
 
     `others` are the other packages needed, with the limits within which they may be chosen. They
     keep the versions `in_use` where that can be had, so that nothing changes besides what was asked
-    for; else they are of the day of what was asked for; else the newest. `folder` is where
-    resolutions are kept.
+    for; else they are of the day of what was asked for; else the newest. `needs` are what a
+    package forgets to ask for. `folder` is where resolutions are kept.
 
     Raises Unavailable, with what to do, where there is no such version, no interpreter or no
     network, or where the versions cannot be together.
     """
-    kept = folder / f"{key(asked, others, in_use)}.json"
+    kept = folder / f"{key(asked, others, in_use, needs)}.json"
     if (found := read(kept)) is not None:
         return found
     progress(f"Resolving {', '.join(f'{name} {version}' for name, version in asked.items())}.")
@@ -89,7 +90,7 @@ def resolve(
     failures = []
     for attempt in attempts(others, in_use):
         try:
-            found = attempted(asked, attempt, interpreter)
+            found = attempted(asked, attempt, interpreter, needs)
         except Unavailable as failure:
             failures.append(failure)
             continue
@@ -108,7 +109,9 @@ def attempts(others: Mapping[str, str], in_use: Versions) -> Iterator[Attempt]:
         yield Attempt(others, dated=False)
 
 
-def attempted(asked: Versions, attempt: Attempt, interpreter: Interpreter) -> Resolution:
+def attempted(
+    asked: Versions, attempt: Attempt, interpreter: Interpreter, needs: Sequence[str]
+) -> Resolution:
     """Return a resolution. Raises Unavailable."""
     exact = {
         **asked,
@@ -119,7 +122,7 @@ def attempted(asked: Versions, attempt: Attempt, interpreter: Interpreter) -> Re
     wanted = [f"{build_of(name, version, python)}=={version}" for name, version in exact.items()]
     wanted += [f"{build_of(name, None, python)}{limit}" for name, limit in limited.items()]
     day = as_of(exact, python) if attempt.dated else None
-    pins = compiled([*wanted, "numpy"], interpreter, day)
+    pins = compiled([*wanted, *needs, "numpy"], interpreter, day)
     kept = [pin for pin in pins if installs_cuda() or not CUDA.match(pin.partition("==")[0])]
     left_out = tuple(pin for pin in pins if pin not in kept)
     return Resolution(tuple(kept), interpreter.version, day, left_out)
@@ -201,12 +204,13 @@ def short(interpreter: Interpreter) -> str:
     return ".".join(interpreter.version.split(".")[:2])
 
 
-def key(asked: Versions, others: Mapping[str, str], in_use: Versions) -> str:
+def key(asked: Versions, others: Mapping[str, str], in_use: Versions, needs: Sequence[str]) -> str:
     """Return what tells questions to `resolve` apart, on this machine."""
     used = {name: in_use[name] for name in others if name in in_use}
     machine = [platform.system(), platform.machine(), installs_cuda()]
     options = [*wheel_options(os.environ), *index_options(os.environ)]
-    text = json.dumps([sorted(asked.items()), sorted(others.items()), used, machine, options])
+    asking = [sorted(asked.items()), sorted(others.items()), used, sorted(needs)]
+    text = json.dumps([asking, machine, options])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

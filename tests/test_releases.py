@@ -130,7 +130,7 @@ def test_other_packages_keep_the_versions_in_use_else_those_of_the_day_else_the_
 ):
     asked = []
 
-    def attempted(_, attempt, __):
+    def attempted(_, attempt, *__):
         asked.append((dict(attempt.others), attempt.dated))
         if len(asked) < 3:
             raise Unavailable("They cannot be together.")
