@@ -39,7 +39,8 @@ class Implementation:
     `packages` are what it rests on, the principal one first, each with the versions that its
     adapter can drive; `versions` are the exact ones, and `used` those of an ordinary run.
     `environment` is "this", an extra of pyproject.toml to isolate, or "release": made for the
-    versions in `asked`, with what these packages need and do not say (`needs`). `python` are the interpreters of an extra, best first.
+    versions in `asked`, with what these packages need and do not say (`needs`). `python` are the
+    interpreters of an extra, best first.
     `interpreter`, where given, is the Python of an environment the user made.
     `instead_of` names the implementation this one stands in for where that one has no interpreter;
     one that is not `default` answers only where it is named. `succeeds` names the one that users of

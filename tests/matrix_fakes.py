@@ -13,6 +13,7 @@ from tests.asking import DECLARATIONS
 
 FAKES = Path(__file__).parent / "fakes"
 ASKED = [each for each in SCENARIOS if each.repeats == 1 and "rank-" in each.name][:6]
+SLOW = "rank-3"
 TELLS_WHEN_IT_IS_ASKED = """
 import os, time
 
@@ -79,7 +80,7 @@ def matrix_of(folder, *plan, at_once=2):
 
 
 def slow(folder):
-    return [telling(folder, name, seconds="0.3") for name in ("first", "second", "third")]
+    return [telling(folder, name, seconds="0.5") for name in ("first", "second", "third")]
 
 
 def main(folder):
@@ -87,7 +88,7 @@ def main(folder):
     matrix_command.planned = lambda _: slow(folder)
     if "matrix" not in command_line.commands.commands:
         command_line.commands.add_command(matrix_command.matrix)
-    command_line.main(["matrix", "fakes.toml", "-k", "rank-4", "--json"])
+    command_line.main(["matrix", "fakes.toml", "-k", SLOW, "--json"])
 
 
 if __name__ == "__main__":
