@@ -30,10 +30,11 @@ def outcome_key(check: Check, store: Store) -> str | None:
 
     None where something would have to be asked first.
     """
+    code = code_digest()  # read before anything is judged, lest it change meanwhile
     sides = list(dict.fromkeys(keys_of_sides(check, store)))
     if any(keys is None for _, keys in sides):
         return None
-    text = json.dumps([code_digest(), str(check.release), sides])
+    text = json.dumps([code, str(check.release), sides])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import json
 import os
@@ -26,6 +25,7 @@ from harness.implementations import default, known, named
 from harness.matrix_command import matrix
 from harness.memory import opened_store
 from harness.nearest_command import Commands
+from harness.selection import selected
 from harness.session import Session
 from harness.smoke_command import smoke
 from harness.stock_command import environments
@@ -33,8 +33,7 @@ from harness.store_commands import store
 from harness.terminal import Display
 from reports.page import write_page
 from reports.results import ReportError, write_results
-from suites.catalogue import SCENARIOS, SUITES
-from suites.vocabulary import Scenario
+from suites.catalogue import SCENARIOS
 
 AS_EXPECTED, UNEXPECTED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 OUTPUT = Path("build/report")
@@ -176,18 +175,6 @@ def status(results: dict[str, Any], session: Session) -> int:
     learned = session.measured and not session.unjudged and not session.unidentified
     surprising = unexpected(results) or any(surprises(results).values())
     return UNEXPECTED if surprising or not learned else AS_EXPECTED
-
-
-def selected(suites: Sequence[str], pattern: str) -> list[Scenario]:
-    """Return the scenarios asked for. Raises Complaint where there are none."""
-    wanted = {known(suite, SUITES, "suite") for suite in suites} or set(SUITES)
-    found = [each for each in SCENARIOS if each.suite in wanted and pattern in each.name]
-    if not found:
-        near = difflib.get_close_matches(pattern, [each.name for each in SCENARIOS], n=1, cutoff=0)
-        hint = f" The nearest is {near[0]!r}." if near else ""
-        message = f"No scenario of these suites has {pattern!r} in its name.{hint}"
-        raise Complaint(message)
-    return found
 
 
 def prepare(output: Path) -> None:

@@ -13,6 +13,7 @@ from harness import matrix_report
 from harness.matrix import Matrix
 from harness.matrix_display import Display
 from harness.matrix_plan import filtered, planned
+from harness.selection import selected
 from harness.store import Store
 from harness.terminal import Output
 
@@ -41,8 +42,6 @@ def matrix(file: Path, only: Sequence[str], pattern: str, *, fresh: bool, as_jso
     Exit status: 0 everything as expected, 1 something unexpected was measured, 2 something could
     not be run, 130 interrupted.
     """
-    from harness.command_line import selected  # noqa: PLC0415 - which imports this module
-
     plan = filtered(planned(file), only)
     with Store() as store:  # Said before anything runs where it cannot be used.
         asked = Matrix(plan, selected((), pattern), store.path, fresh)

@@ -52,6 +52,10 @@ class Cell:
     def expected(self) -> bool:
         """Return whether this verdict surprises nobody."""
         explained = [(found.axis, found.would_agree) for found in self.explanations]
+        if self.verdict == "undetermined" and self.conventions is not None:
+            # What makes a bound wider than the quantity is an error model that is declared.
+            declared = self.conventions.values.items()
+            explained += [pair for pair in declared if axis_named(pair[0]).kind == "error model"]
         return self.expectations.admit(self.scenario.name, self.verdict, explained)
 
 
