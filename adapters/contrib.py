@@ -211,13 +211,13 @@ class Program:
     def second_gradient(self, dx, key):
         """Return the gradient of ``sum(dx_weights * dx)``.
 
-        Where dx does not depend on x, as in inference, TensorFlow is asked for the zeros that this
-        gradient is.
+        Where dx does not depend on x, as in inference, TensorFlow answers None; the zeros that this
+        gradient is are then written out, which before 1.13 was the only way to have them.
         """
 
         def make():
-            weighted = tf.reduce_sum(self.dx_weights * dx)
-            return tf.gradients(weighted, self.x, unconnected_gradients="zero")[0]
+            second_dx = tf.gradients(tf.reduce_sum(self.dx_weights * dx), self.x)[0]
+            return tf.zeros_like(self.x) if second_dx is None else second_dx
 
         return self.once(("second gradient", *key), make)
 

@@ -1,13 +1,11 @@
-"""Keras 3's BatchNormalization on TensorFlow, driven the way Keras's own guides drive a layer."""
+"""Keras's BatchNormalization, driven the way Keras's own guides drive a layer.
+
+What is written in the words of the backend is in `keras_on_tensorflow` and `keras_on_torch`.
+"""
 
 import os
 
 import numpy as np
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras  # after the line above: TensorFlow reads its log level when it is imported
-import tensorflow as tf
 
 from adapters.answers import (
     VALUES_OF_TRAINING,
@@ -16,6 +14,15 @@ from adapters.answers import (
     only,
     training_keyword,
 )
+
+if os.environ.get("KERAS_BACKEND") == "torch":
+    from adapters import keras_on_torch as backend
+else:
+    from adapters import keras_on_tensorflow as backend
+
+keras = backend.keras
+versions = backend.versions
+KERAS_2 = "keras" not in versions()  # It has no version but TensorFlow's.
 
 RENAMED = {
     "decay": "momentum",
@@ -26,6 +33,8 @@ RENAMED = {
     "trainable": "trainable",
     "dtype": "dtype",
 }
+if KERAS_2:
+    RENAMED["fused"] = "fused"
 VARIABLES = {
     "gamma": "gamma",
     "beta": "beta",
@@ -35,21 +44,13 @@ VARIABLES = {
 # The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
 OTHERS = {"channels", "rank", "channel_axis"}
 
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def versions():
-    """Return the versions that decide the behaviour."""
-    return {"keras": keras.__version__, "tensorflow": tf.__version__}
-
 
 class WeightedSum(keras.losses.Loss):
     """The sum of ``dy * output`` of each sample; Keras takes the mean over the samples."""
 
     def call(self, dy, output):
         """Return one number per sample, whatever the rank: Keras averages all it is given."""
-        return keras.ops.sum(dy * output, axis=list(range(1, len(output.shape))))
+        return backend.weighted_sum(dy, output)
 
 
 class WithoutTraining(keras.Model):
@@ -78,17 +79,19 @@ class Program:
 
     def __init__(self, layer):
         only(set(RENAMED) | set(VARIABLES) | OTHERS, layer, "keras.layers.BatchNormalization")
+        if layer.get("fused") and layer["rank"] < 4:
+            raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
         self.shape = (None,) * (layer["rank"] - 1) + (layer["channels"],)
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
         with framework_call():
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
-        self.ready_to_fit = False
+        self.compiled = self.ready_to_fit = False
 
     def close(self):
         """Forget Keras's global state, such as the counters of layer names."""
-        keras.utils.clear_session()
+        keras.backend.clear_session()
 
     def build(self):
         """Make the variables, unless a model has made them, and assign the initial values.
@@ -100,15 +103,15 @@ class Program:
                 self.bn.build(self.shape)
         for name, own in VARIABLES.items():
             if name in self.layer:
-                getattr(self.bn, own).assign(self.layer[name])
+                backend.assign(getattr(self.bn, own), self.layer[name])
 
     def call(self, x, training, dy, mode, updates, repeat, dx_weights):
-        """Call the model, or the bare layer while there is none; gradients come from a tape.
+        """Call the model, or the bare layer while there is none.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
         """
         if updates == "twice":
-            raise NotExpressible("Keras 3 has no deferred update operations to run twice.")
+            raise NotExpressible("Keras has no deferred update operations to run twice.")
         keywords = self.mode_keyword(training, mode)
         for _ in range(repeat):
             seen = self.execute(self.tensor(x), keywords, dy, dx_weights)
@@ -117,47 +120,39 @@ class Program:
     def mode_keyword(self, training, mode):
         """Return the keyword for the mode: a Python value, or a tensor where it is fed as one."""
         if mode == "is-true-test":
-            raise NotExpressible("Keras 3 has no placeholder that a model could test.")
+            raise NotExpressible("Keras has no placeholder that a model could test.")
         if mode == "python":
             return training_keyword(training)
         if training in ("absent", "None"):
             raise NotExpressible("A tensor for the mode must hold true or false.")
-        return {"training": tf.constant(bool(VALUES_OF_TRAINING[training]))}
+        return {"training": backend.flag(VALUES_OF_TRAINING[training])}
 
     def tensor(self, x):
         """Return an array as a tensor of the layer's dtype, which NumPy may lack."""
-        return tf.cast(tf.constant(x), self.layer["dtype"])
+        return backend.tensor(x, self.layer["dtype"])
 
     def execute(self, x, training, dy, dx_weights):
-        """Call once and, where `dy` is given, ask the tape for the gradients of the sum.
+        """Call once and, where `dy` is given, ask the backend for the gradients of the sum."""
 
-        The outer tape sees how these come about, for the gradient of dx. Where dx does not depend
-        on x, as in inference, TensorFlow is asked for the zeros that this gradient is.
-        """
+        def forward(tensor):
+            return self.forward(tensor, training)
+
         if dy is None:
-            return {"output": self.forward(x, training).numpy()}
-        with tf.GradientTape() as outer:
-            outer.watch(x)
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                output = self.forward(x, training)
-                loss = keras.ops.sum(self.tensor(dy) * output)
-            with framework_call():
-                gradients = tape.gradient(loss, dict(self.learning(), dx=x))
-            if dx_weights is not None:
-                weighted = keras.ops.sum(self.tensor(dx_weights) * gradients["dx"])
-        if dx_weights is not None:
-            with framework_call():
-                zero = tf.UnconnectedGradients.ZERO
-                gradients["second_dx"] = outer.gradient(weighted, x, unconnected_gradients=zero)
-        seen = {name: value.numpy() for name, value in gradients.items() if value is not None}
-        return dict(seen, output=output.numpy())
+            return {"output": backend.array(forward(x))}
+        weights = None if dx_weights is None else self.tensor(dx_weights)
+        found = backend.gradients(forward, x, self.learning(), self.tensor(dy), weights)
+        return {name: backend.array(value) for name, value in found.items() if value is not None}
 
     def learning(self):
         """Return those of gamma and beta that Keras counts as trainable, by their gradients."""
-        variables = {"dgamma": self.bn.gamma, "dbeta": self.bn.beta}
         trainable = {id(variable) for variable in self.bn.trainable_variables}
+        variables = {"d" + name: own for name, own in self.variables().items()}
         return {name: own for name, own in variables.items() if id(own) in trainable}
+
+    def variables(self):
+        """Return the layer's variables by canonical name; Keras 3.5 was the first to set None."""
+        found = {name: getattr(self.bn, own, None) for name, own in VARIABLES.items()}
+        return {name: own for name, own in found.items() if own is not None}
 
     def forward(self, x, training):
         """Apply the model, or the bare layer while there is none."""
@@ -178,7 +173,7 @@ class Program:
                 outputs = siamese([first, second], **keywords)
             else:
                 outputs = [shared(self.tensor(x), **keywords) for x in (first, second)]
-        return {"output": outputs[0].numpy(), "second_output": outputs[1].numpy()}
+        return {"output": backend.array(outputs[0]), "second_output": backend.array(outputs[1])}
 
     def input(self):
         """Return the symbolic input of a functional model."""
@@ -196,14 +191,15 @@ class Program:
                 self.model = subclass(self.bn, written)
 
     def compile(self, learning_rate):
-        """Compile with plain SGD; execution stays Keras's default, a graph without XLA on a CPU.
-
-        The loss gets the layer's dtype, because Keras computes losses in float32 otherwise.
-        """
+        """Compile with plain SGD; execution stays Keras's default, a graph without XLA on a CPU."""
         with framework_call():
             optimizer = keras.optimizers.SGD(learning_rate)
-            self.model.compile(optimizer, loss=WeightedSum(dtype=self.layer["dtype"]))
-        self.ready_to_fit = True
+            self.model.compile(optimizer, loss=self.loss())
+        self.compiled = self.ready_to_fit = True
+
+    def loss(self):
+        """Return the loss, in the layer's dtype: Keras 3 computes it in float32 otherwise."""
+        return WeightedSum(**({} if KERAS_2 else {"dtype": self.layer["dtype"]}))
 
     def fit(self, x, dy, batch_size, epochs, learning_rate, updates):  # noqa: ARG002 - see `call`
         """Train with `fit`, compiling first where the user has not."""
@@ -219,8 +215,9 @@ class Program:
     def evaluate(self, x, dy):
         """Evaluate the loss; a model never compiled needs at least the loss for that."""
         with framework_call():
-            if not self.model.compiled:
-                self.model.compile(loss=WeightedSum(dtype=self.layer["dtype"]))
+            if not self.compiled:
+                self.model.compile(loss=self.loss())
+                self.compiled = True
             loss = self.model.evaluate(x, dy, batch_size=len(x), verbose=0)
         return {"loss": np.array(loss)}
 
@@ -239,8 +236,7 @@ class Program:
         """Return the state a user can see; before the layer is built there is none."""
         if not self.bn.built:
             return {}
-        state = {name: getattr(self.bn, own) for name, own in VARIABLES.items()}
-        seen = {name: np.array(value) for name, value in state.items() if value is not None}
+        seen = {name: backend.array(value) for name, value in self.variables().items()}
         seen["trainable_parameters"] = np.int64(len(self.bn.trainable_variables))
         return seen
 

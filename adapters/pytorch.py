@@ -39,7 +39,7 @@ def versions():
 
 def module_arguments(layer):
     """Translate canonical constructor arguments to those of `torch.nn.BatchNorm*d`."""
-    arguments = {"dtype": getattr(torch, layer["dtype"])}
+    arguments = {}
     if "decay" in layer:
         arguments["momentum"] = 1 - layer["decay"]
     if "momentum_argument" in layer:
@@ -55,10 +55,17 @@ def module_arguments(layer):
     return arguments
 
 
+def dtype_named(name):
+    """Return a torch dtype by NumPy's name; PyTorch before 1.2 has no bfloat16."""
+    if not hasattr(torch, name):
+        raise NotExpressible("PyTorch {} has no {}.".format(torch.__version__, name))
+    return getattr(torch, name)
+
+
 def observed(tensor):
     """Return a tensor as an array of its own; NumPy has no bfloat16 to give a tensor of that."""
     tensor = tensor.detach()
-    if tensor.dtype == torch.bfloat16:
+    if tensor.dtype == getattr(torch, "bfloat16", None):
         return Bfloat16(tensor.float().numpy())
     return tensor.numpy().copy()
 
@@ -80,11 +87,13 @@ class Program:
 
     def __init__(self, layer):
         only(ARGUMENTS, layer, "torch.nn.BatchNorm")
+        torch.manual_seed(0)  # PyTorch before 1.2 draws gamma
         self.layer = layer
-        self.dtype = getattr(torch, layer["dtype"])
+        self.dtype = dtype_named(layer["dtype"])
         self.canonical = layer.get("channel_axis", "last") == "last"
         with framework_call():
             self.bn = MODULES[layer["rank"]](layer["channels"], **module_arguments(layer))
+            self.bn.to(self.dtype)
         self.model = None
         self.built = False
 
@@ -234,8 +243,9 @@ class Program:
         self.named(target).eval()
 
     def set_trainable(self, value, target):
-        """`requires_grad_` on the layer or the model: what PyTorch calls freezing."""
-        self.named(target).requires_grad_(value)
+        """`requires_grad` of every parameter inside: what PyTorch's tutorials call freezing."""
+        for parameter in self.named(target).parameters():
+            parameter.requires_grad = value
 
     def named(self, target):
         """Return the module a step speaks of."""

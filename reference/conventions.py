@@ -25,11 +25,13 @@ ARGUMENTS = (
     Axis(
         "momentum-none",
         "choice",
-        ("cumulative average", "refused"),
+        ("cumulative average", "refused", "refused in training"),
         question="Does momentum=None average all batches equally?",
-        meaning="Whether momentum=None asks for the plain average of all batches so far.",
+        meaning="Whether momentum=None asks for the plain average of all batches so far, is "
+        "refused when the layer is made, or only by its executions in training.",
         consequence="Where None is refused, no single number gives every batch the same weight, "
-        "because that weight shrinks with each batch.",
+        "because that weight shrinks with each batch; where training alone refuses it, the layer "
+        "is made and infers, and the error comes with the first batch to learn from.",
         translation_from={"cumulative average": None},
         translation="Write a number for momentum; a cumulative average has no other spelling.",
     ),
@@ -212,6 +214,16 @@ NORMALISATION = (
         consequence="Where it cannot, a float64 model needs a cast around each of these layers, "
         "and a gradient check by small differences is limited to float32.",
         paper="computed",
+    ),
+    Axis(
+        "float64-arithmetic",
+        "error model",
+        ("float64", "float32"),
+        question="In which dtype does a float64 layer compute?",
+        meaning="In which dtype a float64 layer computes, whatever dtype its variables have.",
+        consequence="Computed in float32, the outputs of a float64 layer are off in the seventh "
+        "digit, and a gradient check by small differences fails.",
+        paper="float64",
     ),
     Axis(
         "variance-algorithm",
@@ -603,6 +615,17 @@ FREEZING = (
         "that is given its parameters.",
     ),
     Axis(
+        "trainable-false-before-build",
+        "choice",
+        ("as later", "forgotten by training loops"),
+        question="Does freezing a layer before its variables exist hold?",
+        meaning="Whether gamma and beta of a layer frozen in the constructor, or before its "
+        "variables exist, stop in a training loop as if it had been frozen later.",
+        consequence="Where a loop forgets it, trainable=False in the constructor freezes the "
+        "running statistics, yet gamma and beta learn.",
+        translation="Freeze the layer after its variables exist.",
+    ),
+    Axis(
         "trainable-read-by-call",
         "timing",
         ("at every call", "when the layer was built"),
@@ -635,6 +658,20 @@ FREEZING = (
         consequence="Unfreezing a whole model can leave a layer that was frozen by itself still "
         "frozen.",
         translation="Set the flag on the layer itself.",
+    ),
+    Axis(
+        "statistics-inside-a-frozen-model",
+        "choice",
+        ("move with the layer", "stop"),
+        question="Do statistics move in a layer thawed inside a frozen model?",
+        meaning="Whether a frozen model stops the running statistics of every layer inside, even "
+        "of one that was thawed by itself.",
+        consequence="Where it does, a layer thawed by itself to adapt a frozen model to new data "
+        "is trained by the batch, but the model goes on predicting with the old statistics.",
+        translation_from={
+            "stop": "Keep the whole old running value (decay 1) where the statistics must stop.",
+        },
+        translation="Thaw the model too, and freeze its other layers one by one.",
     ),
     Axis(
         "eval-mode-parameters",

@@ -99,11 +99,17 @@ class Executor(Normalising):
         return Bounded(np.where(open_, 0.0, value.value), np.where(open_, np.inf, value.bound))
 
     def admit(self, batch: Batch, execution: Execution) -> None:
-        """Raise Refusal where such a batch is refused. Clauses BN-3.4, BN-3.5 and BN-4.9."""
+        """Raise Refusal where such an execution is refused.
+
+        Clauses BN-3.4, BN-3.5, BN-4.3 and BN-4.9.
+        """
         training = execution.run == "training"
         if training and batch.count == 1 and self.conventions["one-value-per-channel"] == "refused":
             raise Refusal
         if training and batch.count == 0 and self.conventions["empty-batch"] == "refused":
+            raise Refusal
+        averages = training and self.meaning.cumulative
+        if averages and self.conventions["momentum-none"] == "refused in training":
             raise Refusal
         if not training and not self.meaning.tracks:
             self.by_running_statistics(execution)

@@ -42,7 +42,9 @@ class LayerMeaning:
 
     @property
     def form(self) -> Format:
-        """Return the format the layer computes in. Clause BN-10.2."""
+        """Return the format the layer computes in. Clauses BN-1.6 and BN-10.2."""
+        if self.layer.dtype == "float64":
+            return format_named(str(self.conventions["float64-arithmetic"]))
         return self.low_format("low-precision-arithmetic")
 
     def low_format(self, axis: str) -> Format:

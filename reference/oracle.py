@@ -237,8 +237,14 @@ class Oracle(SharedExecutor):
         return self.shaped(seen[name], like)
 
     def array(self, tensor: Tensor) -> Array:
-        """Return a tensor as float64 with the channel axis last."""
-        return np.moveaxis(values_of(tensor), self.meaning.channel_axis, -1)
+        """Return a tensor as float64 with the channel axis last, as the layer reads it.
+
+        A float64 layer that computes in float32 rounds what it is given. Clause BN-1.6.
+        """
+        values = values_of(tensor)
+        if self.meaning.layer.dtype == "float64":
+            values = self.form.rounded(values)
+        return np.moveaxis(values, self.meaning.channel_axis, -1)
 
     def pooled(self, tensor: Tensor) -> Array:
         """Return a tensor as ``(n, channels)``. Clause BN-3.1."""

@@ -38,6 +38,7 @@ class Switches:
     conventions: Conventions
     trainable: bool = field(init=False)
     trainable_when_built: bool | None = None
+    frozen_since_built: bool = False
     trainable_when_compiled: bool | None = None
     trainable_at_first_fit: bool | None = None
     remembered: Run | None = None
@@ -51,6 +52,7 @@ class Switches:
     def build(self) -> None:
         """Note what `trainable` is when the layer's variables are created."""
         self.trainable_when_built = self.trainable
+        self.frozen_since_built = not self.trainable
 
     def read_by_call(self, current: bool) -> bool:
         """Return whether an execution finds the layer trainable, which is now `current`.
@@ -95,6 +97,7 @@ class Switches:
             if unchanged and self.conventions["model-trainable-reaches-the-layer"] != "always":
                 return
         self.trainable = value
+        self.frozen_since_built = False
 
     def call(self, training: Training, mode: Mode) -> Execution:
         """Return the execution of one call."""
@@ -111,11 +114,15 @@ class Switches:
 
     def loop(self, run: Run) -> Execution:
         """Return the executions inside fit (`training`), evaluate or predict (`inference`)."""
+        caller = run
         self.switch(run)
         asked, bare = self.inside(run, False)
         learning = self.read_by_fit() if run == "training" else self.trainable
         run = self.bare() if bare else asked or run
-        return self.execution(run, asked, self.read_by_call(learning), learning)
+        found = self.read_by_call(learning)
+        if caller == "training" and self.frozen_since_built:  # Clause BN-8.10
+            learning = self.conventions["trainable-false-before-build"] != "as later"
+        return self.execution(run, asked, found, learning)
 
     def inside(self, caller: Run | None, bare: bool) -> tuple[Run | None, bool]:
         """Return what a caller's mode has become where the model executes the layer.
@@ -172,7 +179,7 @@ class Switches:
     def execution(self, run: Run, asked: Run | None, trainable: bool, learning: bool) -> Execution:
         """Apply freezing to a mode; `learning` tells whether gamma and beta are frozen."""
         if trainable:
-            return Execution(run, statistics_move=True, trainable=learning)
+            return Execution(run, self.model_lets_move(run), trainable=learning)
         mode = self.conventions["trainable-false-mode"]
         if mode == "inference even with training=True" or (
             mode == "inference unless training=True" and asked != "training"
@@ -181,7 +188,14 @@ class Switches:
         moving = run == "training" and (
             self.conventions["trainable-false-statistics"] == "still move in training"
         )
-        return Execution(run, moving, trainable=learning)
+        return Execution(run, moving and self.model_lets_move(run), trainable=learning)
+
+    def model_lets_move(self, run: Run) -> bool:
+        """Return whether the model around the layer lets its statistics move. Clause BN-8.8."""
+        frozen = self.enclosed is not None and not self.model_trainable
+        if run == "inference" or not frozen:
+            return True
+        return self.conventions["statistics-inside-a-frozen-model"] == "move with the layer"
 
     def parameters_move(self, execution: Execution) -> bool:
         """Return whether gamma and beta receive gradients in this execution."""

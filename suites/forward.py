@@ -232,7 +232,7 @@ SCENARIOS = (
             Call(batch("float64", dtype="float64"), FALSE),
         ),
         settles=("float64-layer",),
-        clauses=("BN-1.1", "BN-4.1"),
+        clauses=("BN-1.1", "BN-1.6", "BN-4.1"),
         sources=(KERAS, TORCH),
     ),
     *(

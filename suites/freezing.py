@@ -35,6 +35,10 @@ X, DY = batch("freezing/6"), weights("freezing/6")
 TRUE, FALSE = Training.TRUE, Training.FALSE
 FREEZE, THAW = SetTrainable(False), SetTrainable(True)
 DOCUMENTED = (KERAS, KERAS_TRANSFER_LEARNING, TORCH_MODULE)
+FROZEN_CONTEXT = (
+    "https://github.com/tensorflow/tensorflow/blob/v2.2.3/"
+    "tensorflow/python/keras/engine/base_layer_utils.py"
+)
 
 SCENARIOS = (
     scenario(
@@ -69,8 +73,8 @@ SCENARIOS = (
         question="Does training a model move anything in a layer made with trainable=False?",
         layer=BORN_FROZEN,
         steps=(Enclose(), Fit(X, DY)),
-        settles=("trainable-false-mode",),
-        clauses=("BN-8.1", "BN-8.2", "BN-8.3"),
+        settles=("trainable-false-mode", "trainable-false-before-build"),
+        clauses=("BN-8.1", "BN-8.2", "BN-8.3", "BN-8.10"),
         sources=(KERAS, CONTRIB),
     ),
     scenario(
@@ -177,8 +181,12 @@ SCENARIOS = (
         question="Does freezing the enclosing model freeze the layer inside?",
         layer=TRAINED,
         steps=(Enclose(), SetTrainable(False, "model"), Fit(X, DY)),
-        settles=("trainable-false-mode", "trainable-false-parameters"),
-        clauses=("BN-8.5",),
+        settles=(
+            "trainable-false-mode",
+            "trainable-false-parameters",
+            "statistics-inside-a-frozen-model",
+        ),
+        clauses=("BN-8.5", "BN-8.8"),
         sources=DOCUMENTED,
     ),
     scenario(
@@ -186,9 +194,9 @@ SCENARIOS = (
         question="Does the layer train again when it alone is thawed inside a frozen model?",
         layer=TRAINED,
         steps=(Enclose(), SetTrainable(False, "model"), THAW, Call(X, TRUE, DY)),
-        settles=("training-output-statistics",),
-        clauses=("BN-8.5",),
-        sources=DOCUMENTED,
+        settles=("statistics-inside-a-frozen-model", "training-output-statistics"),
+        clauses=("BN-8.5", "BN-8.8"),
+        sources=(*DOCUMENTED, FROZEN_CONTEXT),
     ),
     scenario(
         name="layer-frozen-model-thawed",

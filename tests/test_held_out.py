@@ -50,6 +50,8 @@ TRUE, FALSE, NONE = Training.TRUE, Training.FALSE, Training.NONE
 TRAIN, TRAIN_LATER, INFER = Call(X, TRUE), Call(LATER, TRUE), Call(X, FALSE)
 TRAINED_OUTPUT, INFERRED_OUTPUT = [[0], [2]], [[2], [4]]
 FREEZE, THAW = SetTrainable(value=False), SetTrainable(value=True)
+FREEZE_MODEL = SetTrainable(value=False, target="model")
+THAW_MODEL = SetTrainable(value=True, target="model")
 FIT = Fit(X, DY)
 EMPTY, ONE_VALUE = tensor(np.zeros((0, 1))), tensor([[5]])
 TWICE = CallTwice(X, LATER, TRUE)
@@ -97,6 +99,25 @@ EXAMPLES = [
         {**NO_MOMENTUM, "momentum_argument": None},
         (TRAIN, TRAIN_LATER),
         {"running_mean": [3], "running_variance": [1], "updates_counted": MISSING},
+    ),
+    *(
+        example
+        for style in CLEAN
+        for example in (
+            (
+                f"momentum-none-refused-in-training-{style}",
+                {**NO_MOMENTUM, "momentum_argument": None},
+                (INFER,),
+                INFERS,
+            ),
+            (
+                f"momentum-none-refused-in-training-{style}",
+                {**NO_MOMENTUM, "momentum_argument": None},
+                (TRAIN,),
+                REFUSED,
+            ),
+            (f"momentum-none-refused-in-training-{style}", {}, (TRAIN,), TRAINS),
+        )
     ),
     ("default-decay-of-0.97", NO_MOMENTUM, (TRAIN,), {"running_mean": near(0.06)}),
     ("default-decay-of-0.95", NO_MOMENTUM, (TRAIN,), {"running_mean": near(0.1)}),
@@ -543,6 +564,36 @@ EXAMPLES = [
         {**INFERS, "dgamma": [0.5], "trainable_parameters": 2},
     ),
     ("frozen-when-built", {"trainable": False}, (TRAIN,), INFERS),
+    # By the running statistics x̂ is 1/2 and 3/2, so dγ = 1/4 and dβ = 1/2, at a rate of 1/8.
+    (
+        "frozen-before-build-forgotten-by-loops",
+        {"trainable": False},
+        (Enclose(), FIT),
+        {
+            "gamma": [1.96875],
+            "beta": [0.9375],
+            "running_mean": [0],
+            "trainable_parameters": 0,
+        },
+    ),
+    (
+        "frozen-before-build-forgotten-by-loops",
+        {},
+        (Enclose(), FREEZE, FIT),
+        {"gamma": [2], "beta": [1]},
+    ),
+    (
+        "frozen-before-build-forgotten-by-loops",
+        {"trainable": False},
+        (Enclose(), THAW, FREEZE, FIT),
+        {"gamma": [2], "beta": [1]},
+    ),
+    (
+        "frozen-before-build-forgotten-by-loops",
+        {"trainable": False},
+        (Call(X, TRUE, DY),),
+        {**INFERS, "dgamma": MISSING, "dbeta": MISSING},
+    ),
     (
         "frozen-when-compiled",
         {},
@@ -564,15 +615,47 @@ EXAMPLES = [
     (
         "unchanged-model-flag-not-passed-on",
         {},
-        (Enclose(), FREEZE, SetTrainable(value=True, target="model")),
+        (Enclose(), FREEZE, THAW_MODEL),
         {"trainable_parameters": 0},
     ),
     (
         "unchanged-model-flag-not-passed-on",
         {},
-        (Enclose(), SetTrainable(value=False, target="model")),
+        (Enclose(), FREEZE_MODEL),
         {"trainable_parameters": 0},
     ),
+    *(
+        example
+        for style in ("argument", "switch")
+        for example in (
+            (
+                f"frozen-model-stops-statistics-{style}",
+                {},
+                (Enclose(), FREEZE_MODEL, THAW, Call(X, TRUE, DY)),
+                {
+                    "output": TRAINED_OUTPUT,
+                    "running_mean": [0],
+                    "dgamma": [-0.5],
+                    "trainable_parameters": 2,
+                },
+            ),
+            (
+                f"frozen-model-stops-statistics-{style}",
+                {},
+                (Enclose(), FREEZE_MODEL, THAW_MODEL, TRAIN),
+                TRAINS,
+            ),
+            (f"frozen-model-stops-statistics-{style}", {}, (FREEZE, THAW, TRAIN), TRAINS),
+        )
+    ),
+    # Of a layer that is frozen itself the clean switch style moves the statistics.
+    (
+        "frozen-model-stops-statistics-switch",
+        {},
+        (Enclose(), FREEZE_MODEL, TRAIN),
+        {"output": TRAINED_OUTPUT, "running_mean": [0], "trainable_parameters": 0},
+    ),
+    ("frozen-model-stops-statistics-switch", {}, (Enclose(), FREEZE, TRAIN), TRAINS),
     *(
         example
         for style in ("argument", "switch")
@@ -716,6 +799,30 @@ EXAMPLES = [
         {"running_mean": [3], "running_variance": [4]},
     ),
     ("debiased-twice-over", {}, (TRAIN,), {"running_mean": near(1.8)}),
+    (
+        "no-number-no-training-and-frozen-models-stop",
+        {**NO_MOMENTUM, "momentum_argument": None},
+        (Enclose(), FREEZE_MODEL, TRAIN),
+        REFUSED,
+    ),
+    (
+        "no-number-no-training-and-frozen-models-stop",
+        {},
+        (Enclose(), FREEZE_MODEL, THAW, TRAIN),
+        {"output": TRAINED_OUTPUT, "running_mean": [0], "updates_counted": 0},
+    ),
+    (
+        "frozen-models-stop-and-bare-calls-train",
+        {},
+        (Enclose(), FREEZE_MODEL, THAW, Call(X)),
+        {"output": TRAINED_OUTPUT, "running_mean": [0]},
+    ),
+    (
+        "frozen-models-stop-and-bare-calls-train",
+        {},
+        (Enclose(), FREEZE, THAW_MODEL),
+        {"trainable_parameters": 0},
+    ),
     # What no convention describes.
     ("deviation-averaged", {}, (Call(WIDE, TRUE),), {"running_variance": [1.25]}),
     # (3/4 · √1 + 1/4 · √8)²
@@ -832,6 +939,17 @@ def test_low_precision_step_by_step(name, arithmetic, moments, dtype):
     assert seen["running_variance"].tolist() == variance.astype(kept).tolist()
 
 
+@pytest.mark.parametrize("style", CLEAN)
+def test_float64_computed_in_float32_step_by_step(style):
+    seen = narrow(f"float64-in-float32-{style}", "float64")
+    output, mean, _ = step_by_step("float32", "float32")
+    assert seen["output"].tolist() == output.tolist()
+    assert seen["running_mean"].tolist() == mean.tolist()
+    counts = {"trainable_parameters", "updates_counted"}
+    dtypes = {value.dtype for quantity, value in seen.items() if quantity not in counts}
+    assert dtypes == {np.dtype("float64")}
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize(
     ("name", "in_float32"),
@@ -916,7 +1034,7 @@ def test_names_tell_them_apart():
 
 def test_every_departure_of_its_own_is_worked_by_hand():
     worked = {name for name, *_ in EXAMPLES}
-    elsewhere = {"low-precision", "shared-layer-in-no-fixed-order"}
+    elsewhere = {"low-precision", "float64-in-float32", "shared-layer-in-no-fixed-order"}
     own = {**planted_values.DEPARTURES.all, **planted_habits.DEPARTURES.all}
     assert not [
         name for name in own if name not in worked and not name.startswith(tuple(elsewhere))

@@ -9,6 +9,7 @@ and 9.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -292,6 +293,16 @@ def test_momentum_none_is_refused_where_so_declared():
     layer = replace(LAYER, decay=ABSENT, momentum_argument=None)
     oracle = Oracle(layer, Conventions({**USUAL, "momentum-none": "refused"}))
     assert oracle.expect(Build(), {}).refused
+
+
+def test_momentum_none_is_refused_in_training_alone_where_so_declared():
+    # In inference r = 1/√(8 + 3), x̂ = (x − 4)·r.
+    layer = replace(LAYER, decay=ABSENT, momentum_argument=None)
+    found = run(Call(X, FALSE), layer=layer, momentum_none="refused in training")
+    assert not found.refused
+    assert agree(found.quantities["output"], *BY_RUNNING)
+    assert run(Call(X, TRUE), layer=layer, momentum_none="refused in training").refused
+    assert not run(Call(X, TRUE), momentum_none="refused in training").refused
 
 
 def test_zero_debiasing_of_the_mean_only():
@@ -581,6 +592,40 @@ def test_training_loop_sees_a_layer_frozen_or_not(rule, steps, gamma):
     assert agree(found.quantities["gamma"], gamma)
 
 
+BORN_FROZEN = replace(LAYER, trainable=False)
+BEFORE_BUILD = [
+    # Only a loop trains the layer, and only if it was not frozen after it was built.
+    ("as later", (FIT,), 2),
+    ("forgotten by training loops", (FIT,), 3),
+    ("forgotten by training loops", (FREEZE, FIT), 2),
+    ("forgotten by training loops", (THAW, FREEZE, FIT), 2),
+    ("forgotten by training loops", (Call(X, TRUE, column(1, 0)),), 2),
+]
+
+
+@pytest.mark.parametrize(("rule", "steps", "gamma"), BEFORE_BUILD)
+def test_layer_frozen_before_it_is_built(rule, steps, gamma):
+    changed = {"trainable_false_mode": "no effect", "trainable_false_before_build": rule}
+    found = run(Enclose(), *steps, layer=BORN_FROZEN, **changed).quantities
+    assert agree(found["gamma"], gamma)
+    assert found["trainable_parameters"].value == 0
+    assert "dgamma" not in found
+
+
+def test_float64_layer_computed_in_float32():
+    # The float32 number nearest to 2 + 2⁻³⁰ is 2, so that X is what the layer reads.
+    call = Call(column(0, 2 + 2.0**-30), FALSE)
+    wide = run(call, float64_arithmetic="float64").quantities
+    single = run(call, float64_arithmetic="float32")
+    found = single.quantities["output"]
+    assert agree(found, *BY_RUNNING)
+    read = run(Call(X, FALSE)).quantities["output"]
+    assert found.value.tolist() == read.value.tolist()
+    assert not agree(wide["output"], *BY_RUNNING)
+    assert np.all((found.bound > 2.0**-26) & (found.bound < 2.0**-16))
+    assert single.dtype("output") == "float64"
+
+
 @pytest.mark.parametrize(
     ("rule", "parameters"), [("always", 2), ("only when the model's own flag changes", 0)]
 )
@@ -588,6 +633,37 @@ def test_thawing_a_model_that_was_not_frozen(rule, parameters):
     steps = (Enclose(), FREEZE, SetTrainable(value=True, target="model"))
     found = run(*steps, model_trainable_reaches_the_layer=rule)
     assert found.quantities["trainable_parameters"].value == parameters
+
+
+MODEL = partial(SetTrainable, target="model")
+INSIDE_A_FROZEN_MODEL = [
+    # Whichever it is, the layer is trained by the batch: mean ¾·4 + ¼·1, variance ¾·8 + ¼·2.
+    ("move with the layer", (MODEL(value=False), THAW), 3.25, 6.5),
+    ("stop", (MODEL(value=False), THAW), 4, 8),
+    ("stop", (MODEL(value=False), THAW, MODEL(value=True)), 3.25, 6.5),
+    ("stop", (FREEZE, THAW), 3.25, 6.5),
+]
+
+
+@pytest.mark.parametrize(("rule", "steps", "mean", "variance"), INSIDE_A_FROZEN_MODEL)
+def test_layer_thawed_inside_a_frozen_model(rule, steps, mean, variance):
+    call = Call(X, TRUE, column(1, 0))
+    found = run(Enclose(), *steps, call, statistics_inside_a_frozen_model=rule).quantities
+    assert agree(found["output"], *BY_BATCH)
+    assert agree(found["running_mean"], mean)
+    assert agree(found["running_variance"], variance)
+    assert {"dgamma", "dbeta"} <= found.keys()
+    assert found["trainable_parameters"].value == 2
+
+
+@pytest.mark.parametrize(("rule", "mean"), [("move with the layer", 3.25), ("stop", 4)])
+def test_layer_frozen_by_its_model_whose_freezing_stops_only_parameters(rule, mean):
+    changed = {
+        "trainable_false_mode": "no effect",
+        "trainable_false_statistics": "still move in training",
+        "statistics_inside_a_frozen_model": rule,
+    }
+    assert agree(after(Enclose(), MODEL(value=False), Call(X, TRUE), **changed)[0], mean)
 
 
 @pytest.mark.parametrize("rule", REGISTRY["model-trainable-reaches-the-layer"].values)

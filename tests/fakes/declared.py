@@ -21,11 +21,14 @@ ALL = {
     "epsilon-floor": 0.0,
     "training-gradient": "through the batch statistics",
     "float64-layer": "computed",
+    "float64-arithmetic": "float64",
     "inference-gradient": "statistics held constant",
     "second-order-gradient": "complete",
     "non-finite-input": "reaches the running statistics",
     "training-tensor": "as its value",
     "trainable-read-by-call": "at every call",
+    "trainable-false-before-build": "as later",
+    "statistics-inside-a-frozen-model": "move with the layer",
     "variance-algorithm": "two-pass",
     "running-mean-debiasing": "none",
     "running-variance-debiasing": "none",
@@ -144,6 +147,7 @@ DEFERRED = {
     "trainable-false-mode": "no effect",
     "trainable-false-statistics": "still move in training",
     "model-trainable-reaches-the-layer": NOT_APPLICABLE,
+    "statistics-inside-a-frozen-model": NOT_APPLICABLE,
     # Only the constructor can freeze, so every fit sees what it said.
     "trainable-read-by-fit": "at every fit",
 }

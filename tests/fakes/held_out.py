@@ -217,6 +217,11 @@ TOGETHER = {
         "shared-layer-in-reverse-order-subclassed",
         "shared-layer-both-from-the-value-before-functional",
     ),
+    "no-number-no-training-and-frozen-models-stop": (
+        "momentum=None refuses to train, and a frozen model stops all statistics inside.",
+        "momentum-none-refused-in-training-switch",
+        "frozen-model-stops-statistics-switch",
+    ),
     # Three.
     "outside-by-the-sample-fed-the-population": (
         "Epsilon beside the root of the sample variance; the running one is the population's.",
@@ -283,6 +288,12 @@ TOGETHER = {
         "written-training-loses-functional",
         "written-training-loses-subclassed-argument",
         "evaluation-stops-learning-argument",
+    ),
+    "frozen-models-stop-and-bare-calls-train": (
+        "A frozen model stops statistics and passes on only changes; a bare call trains.",
+        "frozen-model-stops-statistics-argument",
+        "unchanged-model-flag-misses-the-layer",
+        "bare-call-trains",
     ),
     "second-channels-and-no-empty-batch": (
         "Channels come second, empty batches raise, narrow statistics are kept in float32.",

@@ -463,6 +463,35 @@ class FrozenStillLearns:
 
 
 @program(
+    "frozen-before-build-forgotten-by-loops",
+    "argument",
+    "A training loop moves gamma and beta of a layer that was frozen before it was built.",
+    {"trainable-false-before-build": "forgotten by training loops"},
+)
+class FrozenBeforeBuildForgottenByLoops:
+    frozen_since_built = False
+    in_a_loop = False
+
+    def build(self):
+        super().build()
+        self.frozen_since_built = not self.trainable
+
+    def set_trainable(self, value, target):
+        super().set_trainable(value, target)
+        self.frozen_since_built = False
+
+    def train_on(self, *arguments):
+        self.in_a_loop = True
+        seen = super().train_on(*arguments)
+        self.in_a_loop = False
+        return seen
+
+    def learns_from(self, execution):
+        forgotten = self.in_a_loop and self.frozen_since_built
+        return forgotten or super().learns_from(execution)
+
+
+@program(
     "frozen-when-built",
     "argument",
     "What a call does goes by what trainable was when the layer was built.",
@@ -526,6 +555,24 @@ class UnchangedModelFlagNotPassedOn:
             super().set_trainable(value, target)
         if target == "model":
             self.flag_of_model = value
+
+
+@program(
+    "frozen-model-stops-statistics",
+    "argument switch",
+    "A frozen model keeps the statistics of a layer that was thawed inside.",
+    {"statistics-inside-a-frozen-model": "stop"},
+)
+class FrozenModelStopsStatistics:
+    model_is_frozen = False
+
+    def set_trainable(self, value, target):
+        super().set_trainable(value, target)
+        if target == "model":
+            self.model_is_frozen = not value
+
+    def moves(self, requested):
+        return super().moves(requested) and not self.model_is_frozen
 
 
 @program(

@@ -68,6 +68,27 @@ class MomentumNoneAverages:
         return None if given is None else super().momentum(default)
 
 
+class NeedsADecayToTrain:
+    def forward(self, x, training):
+        if training and self.decay is None:
+            message = "momentum must be a number, not None"
+            raise TypeError(message)
+        return super().forward(x, training)
+
+
+@program(
+    "momentum-none-refused-in-training",
+    "argument switch deferred",
+    "momentum=None makes a layer that infers and refuses to train.",
+    {"momentum-none": "refused in training"},
+    (NeedsADecayToTrain,),
+)
+class MomentumNoneRefusedInTraining:
+    def momentum(self, default):
+        given = self.layer.get("momentum_argument", default)
+        return None if given is None else super().momentum(default)
+
+
 @program(
     "default-decay-of-0.97", "argument", "The default momentum is 0.97.", {"default-decay": 0.97}
 )
@@ -405,6 +426,20 @@ class WelfordVariance:
             mean = mean + (value - mean) / count
             squares = squares + (value - old) * (value - mean)
         return squares / values_per_channel(x)
+
+
+# Layers wider than float32.
+
+
+@program(
+    "float64-in-float32",
+    "argument switch deferred",
+    "A float64 layer computes in float32.",
+    {"float64-arithmetic": "float32"},
+)
+class Float64InFloat32:
+    def dtype_of_arithmetic(self):
+        return np.dtype("float32") if self.dtype == "float64" else super().dtype_of_arithmetic()
 
 
 # Layers narrower than float32: float16 and bfloat16.
