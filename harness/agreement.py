@@ -20,7 +20,7 @@ from harness.words import quantity_in_words
 from reference.axis import NOT_APPLICABLE, Value
 from reference.bounded import Bounded
 from reference.chosen import PAPER, Conventions, Unspecified
-from reference.conventions import OPEN_ORDER, REGISTRY
+from reference.conventions import OPEN, REGISTRY
 from reference.oracle import Expected, Oracle
 from suites.vocabulary import Scenario
 
@@ -274,7 +274,7 @@ def changes(changing: Party, fixed: Party) -> tuple[str, ...] | None:
         return None
     if would_match(changing, fixed, {}):
         return tuple(
-            axis for axis in REGISTRY if OPEN_ORDER in (stated(changing, axis), stated(fixed, axis))
+            axis for axis in REGISTRY if OPEN & {stated(changing, axis), stated(fixed, axis)}
         )
     for axes_of_one_size in candidate_sets(changing, fixed):
         found = [

@@ -11,7 +11,7 @@ from harness.implementations import Implementation
 from harness.judge import Trace
 from harness.known import KnownIssue
 from reference.axis import NOT_APPLICABLE, Value
-from reference.conventions import OPEN_ORDER, REGISTRY
+from reference.conventions import OPEN, REGISTRY
 from suites.vocabulary import Scenario
 
 ORDINARY = {
@@ -68,13 +68,15 @@ class Finding:
     def values(self) -> tuple[Value, ...]:
         """Return the values left, one of them where one is measured, or those in doubt.
 
-        A declared open order counts as measured where it is not refuted: that repetitions happened
-        to show one order proves none.
+        A declared open value counts as measured where it is not refuted: that repetitions happened
+        to show one order, or a draw one number, proves none.
         """
         if self.measured.in_doubt:
             return self.measured.fits
-        open_order = self.declared == OPEN_ORDER and OPEN_ORDER in self.measured.values
-        return (OPEN_ORDER,) if open_order else self.measured.definite
+        said = self.declared
+        if said is not None and said in OPEN and said in self.measured.values:
+            return (said,)
+        return self.measured.definite
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from harness.questions import (
 )
 from harness.solving import solutions
 from reference.axis import Value
-from reference.conventions import AXES, OPEN_ORDER
+from reference.conventions import AXES, OPEN
 from suites.vocabulary import Scenario
 
 __all__ = ["WHAT_IS_SHOWN", "Identified", "Measured", "Unnamed", "identify"]
@@ -74,8 +74,8 @@ class Measured:
 
     @property
     def definite(self) -> tuple[Value, ...]:
-        """Return the values left; an open order, which admits fixed ones, only where alone."""
-        return tuple(value for value in self.values if value != OPEN_ORDER) or self.values
+        """Return the values left; an open one, which admits definite ones, only where alone."""
+        return tuple(value for value in self.values if value not in OPEN) or self.values
 
     @property
     def in_doubt(self) -> bool:
@@ -204,14 +204,20 @@ class Identification:
         return all(value in self.axes[name].values for name, value in chosen.items())
 
     def solved(self) -> dict[str, list[Value]]:
-        """Return numbers that would answer what is unanswered where a scenario settles them."""
+        """Return numbers that would answer what no definite value does, where that settles them."""
         found: dict[str, list[Value]] = {}
-        for question in self.unanswered:
+        for question in (*self.unanswered, *self.answered_openly()):
             for axis in NUMBERS & set(question.scenario.settles):
                 with np.errstate(all="ignore"):
                     values = self.solutions(question, axis)
                 found.setdefault(axis, []).extend(values)
         return {axis: values for axis, values in found.items() if values}
+
+    def answered_openly(self) -> Iterator[Question]:
+        """Yield what is answered, but by open values alone."""
+        for question, _, survivors in self.relations:
+            if all(OPEN & set(chosen.values()) for chosen in survivors):
+                yield question
 
     def solutions(self, question: Question, axis: str) -> list[Value]:
         """Return numbers of an axis that would answer a question, the others as they are left."""

@@ -50,14 +50,14 @@ class Conventions:
 def admit(axis: str, value: Value) -> None:
     """Raise ValueError unless the axis admits the value."""
     entry = axis_named(axis)
-    if value == NOT_APPLICABLE:
+    if value == NOT_APPLICABLE or value in entry.values:
         return
     if entry.kind == "number":
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise ValueError(f"{axis} takes a number, not {value!r}")
         if not math.isfinite(value):
             raise ValueError(f"{axis} takes a finite number, not {value!r}")
-    elif value not in entry.values:
+    else:
         admitted = ", ".join(repr(known) for known in entry.values)
         raise ValueError(f"{axis} has no value {value!r}; it admits {admitted}")
 

@@ -8,7 +8,26 @@ from __future__ import annotations
 
 from reference.axis import Axis, Kind, Value
 
-__all__ = ["AXES", "GROUPS", "OPEN_ORDER", "REGISTRY", "Axis", "Kind", "Value", "axis_named"]
+__all__ = [
+    "AXES",
+    "DRAWN",
+    "GROUPS",
+    "ONLY_FALSE",
+    "OPEN",
+    "OPEN_ORDER",
+    "REGISTRY",
+    "Axis",
+    "Kind",
+    "Value",
+    "axis_named",
+]
+
+DRAWN = "drawn between 0 and 1"
+ONLY_FALSE = "taken where false, refused where true"
+OPEN_ORDER = "in no fixed order"
+OPEN = frozenset({DRAWN, OPEN_ORDER})
+"""Values that admit what definite ones do; measured only where none of those explains what is seen,
+in every repetition."""
 
 ARGUMENTS = (
     Axis(
@@ -100,11 +119,12 @@ ARGUMENTS = (
     Axis(
         "initial-gamma",
         "number",
-        (1.0, 0.0),
+        (1.0, 0.0, DRAWN),
         question="What is gamma before the first training step?",
-        meaning="Gamma before the first training step.",
+        meaning="Gamma before the first training step; a number, or drawn at random for each "
+        "channel, uniformly between 0 and 1.",
         consequence="A start of 0 makes the layer put out beta alone, whatever its input, until "
-        "gamma has moved.",
+        "gamma has moved, and one drawn at random halves what each such layer puts out on average.",
         translation="Set the initial value.",
     ),
     Axis(
@@ -243,9 +263,10 @@ LOW_PRECISION = (
     Axis(
         "low-precision-layer",
         "refusal",
-        ("computed", "refused"),
+        ("computed", "refused", "made but not executed"),
         question="Can the layer be made for float16 or bfloat16?",
-        meaning="Whether the layer can be made for float16 or bfloat16 at all.",
+        meaning="Whether the layer can be made for float16 or bfloat16 at all, and whether one "
+        "that was made can be executed.",
         consequence="Where it cannot, a half-precision model must keep this layer in float32 and "
         "cast around it.",
         translation="Make the layer for float32 and cast its input and output.",
@@ -293,8 +314,6 @@ LOW_PRECISION = (
     ),
 )
 
-OPEN_ORDER = "in no fixed order"
-"""Admits what fixed orders do; measured only where none of them explains every repetition."""
 ORDERS_OF_TWO_UPDATES = (
     "in call order",
     "in reverse order",
@@ -331,10 +350,10 @@ STATISTICS = (
     Axis(
         "empty-batch",
         "refusal",
-        ("refused", "statistics stay", "statistics become NaN"),
+        ("refused", "statistics stay", "statistics become NaN", "mean becomes NaN"),
         question="What does training on a batch without samples do?",
         meaning="Whether training on a batch without samples is refused, ignored, or ruins "
-        "the running statistics.",
+        "the running statistics: both, or the mean, while the variance takes in a zero.",
         consequence="One empty batch, as a detector without a detection makes it, turns every "
         "later prediction into NaN, or passes unnoticed.",
         translation="Skip the layer, or the whole step, where the batch is empty.",
@@ -504,9 +523,9 @@ MODES = (
     Axis(
         "training-integer",
         "choice",
-        ("as True and False", "training", "inference", "refused"),
+        ("as True and False", "training", "inference", "refused", ONLY_FALSE),
         question="Do 0 and 1 mean False and True?",
-        meaning="What training=0 and training=1 mean.",
+        meaning="What training=0 and training=1 mean; 0 may be taken for False and 1 refused.",
         consequence="A flag read from a command line or a configuration as 0 or 1 works here and "
         "is refused there.",
         translation="Say True or False.",
@@ -514,10 +533,10 @@ MODES = (
     Axis(
         "training-tensor",
         "choice",
-        ("as its value", "training", "inference", "refused"),
+        ("as its value", "training", "inference", "refused", ONLY_FALSE),
         question="Can the mode be a tensor?",
         meaning="Whether a mode fed as a tensor at execution time is followed by its value, "
-        "stands for one mode whatever it holds, or is refused.",
+        "stands for one mode whatever it holds, or is refused, always or where it holds True.",
         consequence="One graph that serves training and inference through a fed flag needs its "
         "mode written in Python where tensors are not followed.",
         translation="Say True or False in Python, in a program of its own for each mode.",

@@ -101,8 +101,12 @@ class Executor(Normalising):
     def admit(self, batch: Batch, execution: Execution) -> None:
         """Raise Refusal where such an execution is refused.
 
-        Clauses BN-3.4, BN-3.5, BN-4.3 and BN-4.9.
+        Clauses BN-3.4, BN-3.5, BN-4.3, BN-4.9 and BN-10.1.
         """
+        if self.meaning.low_precision and (
+            self.conventions["low-precision-layer"] == "made but not executed"
+        ):
+            raise Refusal
         training = execution.run == "training"
         if training and batch.count == 1 and self.conventions["one-value-per-channel"] == "refused":
             raise Refusal

@@ -9,6 +9,7 @@ import numpy as np
 
 from reference.bounded import Bounded, exact
 from reference.chosen import Conventions
+from reference.conventions import DRAWN
 from reference.later import Quantities
 from reference.program import Refusal
 from reference.rounding import Format, format_named, stored
@@ -192,7 +193,11 @@ class LayerMeaning:
 
     def default(self, name: str) -> Bounded:
         """Return one initial value nobody asked otherwise, shape ``(channels,)``."""
-        return exact(np.full(self.layer.channels, self.conventions.number(INITIAL[name])))
+        value = self.conventions[INITIAL[name]]
+        if value == DRAWN:  # Up to the greatest float32 below 1: neither 0 nor 1 is admitted.
+            middle = np.full(self.layer.channels, 0.5)
+            return Bounded(middle, middle - 2.0**-24)
+        return exact(np.full(self.layer.channels, float(value)))
 
     def reset_statistics(self) -> Quantities:
         """Return the running statistics and the counter as a reset leaves them."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 from reference.axis import Value
 from reference.chosen import Conventions
+from reference.conventions import ONLY_FALSE
 from suites.vocabulary import ABSENT, Enclose, Layer, Mode, Target, Training
 
 Run = Literal["training", "inference"]
@@ -166,6 +167,8 @@ class Switches:
         """Return what an unusual training argument means under the axis that governs it."""
         value = self.conventions[axis]
         if value == "refused":
+            raise Refusal
+        if value == ONLY_FALSE and like is Training.TRUE:
             raise Refusal
         runs: dict[Value, Run] = {"training": "training", "inference": "inference"}
         return runs[value] if value in runs else self.asked(like)

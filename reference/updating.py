@@ -157,7 +157,7 @@ class Updating:
         averages = {name: Later(partial(average, name)) for name in STATISTICS}
 
         def running(name: str) -> Bounded:
-            if batch.count == 0:
+            if batch.count == 0 and not self.fed_zero(name):
                 return self.fed_nothing(state[name])
             return self.shown(name, self.kept_out(batch, state[name], averages[name]))
 
@@ -166,12 +166,20 @@ class Updating:
         return taken, Hidden(kept, before + 1)
 
     def fed(self, statistic: str, batch: Batch) -> Bounded:
-        """Return what a running statistic is fed from a batch."""
+        """Return what a running statistic is fed from a batch; zeros from an empty one."""
+        if batch.count == 0:
+            return exact(np.zeros(batch.x.shape[1]))
         if statistic == "running_mean":
             return batch.moments.mean
         factor = self.meaning.variance_factor(batch.count)
         variance = batch.moments.variance
         return variance if factor == 1 else scaled(variance, factor, self.form)
+
+    def fed_zero(self, statistic: str) -> bool:
+        """Tell whether a batch of no samples counts as one of variance zero. Clause BN-3.5."""
+        return statistic == "running_variance" and (
+            self.conventions["empty-batch"] == "mean becomes NaN"
+        )
 
     def fed_nothing(self, old: Bounded) -> Bounded:
         """Return a running statistic after a batch of no samples. Clause BN-3.5."""

@@ -184,6 +184,8 @@ EXAMPLES = [
     ),
     ("running-variance-starts-at-two", {}, (), {"running_mean": [0], "running_variance": [2]}),
     ("gamma-starts-at-a-half", {"gamma": ABSENT}, (), {"gamma": [0.5], "beta": [1]}),
+    ("gamma-drawn", {"gamma": ABSENT}, (), {"gamma": [0.75], "beta": [1]}),
+    ("gamma-drawn", {}, (), {"gamma": [2], "beta": [1]}),
     ("beta-starts-at-one", {"beta": ABSENT}, (), {"gamma": [2], "beta": [1]}),
     ("beta-starts-below-zero", {"beta": ABSENT}, (), {"gamma": [2], "beta": [-0.25]}),
     # Normalisation. With dy = 1, 0 and gamma 2, the gradient to x̂ is 2, 0.
@@ -312,6 +314,10 @@ EXAMPLES = [
     ("low-precision-refused", {"dtype": "float16"}, (), REFUSED),
     ("low-precision-refused", {"dtype": "bfloat16"}, (), REFUSED),
     ("low-precision-refused", {}, (TRAIN,), TRAINS),
+    ("low-precision-not-executed", {"dtype": "float16"}, (), {"gamma": [2], "beta": [1]}),
+    ("low-precision-not-executed", {"dtype": "float16"}, (TRAIN,), REFUSED),
+    ("low-precision-not-executed", {"dtype": "bfloat16"}, (INFER,), REFUSED),
+    ("low-precision-not-executed", {}, (TRAIN,), TRAINS),
     # What the running statistics are fed.
     ("running-variance-of-the-sample", {"rank": 3}, (Call(tensor([[[1], [3]]]), TRUE),), 1.25),
     ("running-variance-of-the-sample", {"fused": False}, (TRAIN,), 1.25),
@@ -343,6 +349,16 @@ EXAMPLES = [
         {},
         (Call(EMPTY, TRUE),),
         {"output": [], "running_mean": [0], "running_variance": [1]},
+    ),
+    (
+        "empty-batch-ruins-the-mean",
+        {},
+        (Call(EMPTY, TRUE),),
+        {
+            "output": [],
+            "running_mean": pytest.approx([np.nan], nan_ok=True),
+            "running_variance": [0.75],
+        },
     ),
     (
         "empty-batch-ruins",
@@ -488,6 +504,17 @@ EXAMPLES = [
         for said in (Training.ZERO, Training.ONE)
     ),
     ("integers-refused-argument", {}, (TRAIN,), TRAINS),
+    *(
+        example
+        for style in ("argument", "deferred")
+        for example in (
+            (f"one-refused-{style}", {}, (Call(X, Training.ONE),), REFUSED),
+            (f"one-refused-{style}", {}, (Call(X, Training.ZERO),), INFERS),
+            (f"tensors-of-true-refused-{style}", {}, (Call(X, TRUE, mode="fed"),), REFUSED),
+            (f"tensors-of-true-refused-{style}", {}, (Call(X, FALSE, mode="fed"),), INFERS),
+            (f"tensors-of-true-refused-{style}", {}, (TRAIN,), TRAINS),
+        )
+    ),
     ("none-switches-nothing", {}, (Call(X, NONE),), TRAINS),
     ("none-switches-nothing", {}, (EvalMode(), Call(X, NONE)), INFERS),
     ("none-switches-to-training", {}, (EvalMode(), Call(X, NONE)), TRAINS),

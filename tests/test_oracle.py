@@ -18,7 +18,7 @@ from hypothesis import strategies as some
 
 from reference.bounded import exact
 from reference.chosen import Conventions, Unspecified
-from reference.conventions import REGISTRY
+from reference.conventions import DRAWN, ONLY_FALSE, REGISTRY
 from reference.moments import inverse_deviation
 from reference.oracle import Oracle
 from reference.rounding import format_named
@@ -735,3 +735,40 @@ def test_the_training_output_does_not_move_with_a_shift_of_the_batch(drawn, shif
     here = run(Call(column(*values), TRUE)).quantities["output"]
     there = run(Call(column(*(value + shift for value in values)), TRUE)).quantities["output"]
     assert np.all(np.abs(here.value - there.value) <= here.bound + there.bound)
+
+
+def test_gamma_drawn_at_random_is_expected_between_zero_and_one():
+    found = run(EvalMode(), layer=replace(LAYER, gamma=ABSENT), initial_gamma=DRAWN)
+    gamma = found.quantities["gamma"]
+    assert 0 < gamma.lower < 0.001
+    assert 0.999 < gamma.upper < 1
+
+
+def test_layer_of_low_precision_may_be_made_and_refuse_to_be_executed():
+    half = replace(LAYER, dtype="float16")
+    changed = {"low_precision_layer": "made but not executed"}
+    assert not run(EvalMode(), layer=half, **changed).refused
+    assert run(Call(X, TRUE), layer=half, **changed).refused
+    assert run(Call(X, FALSE), layer=half, **changed).refused
+    assert not run(Call(X, TRUE), **changed).refused
+
+
+@pytest.mark.parametrize(
+    ("axis", "mode", "true", "false"),
+    [
+        ("training_integer", "python", Training.ONE, Training.ZERO),
+        ("training_tensor", "fed", TRUE, FALSE),
+    ],
+)
+def test_mode_may_be_taken_where_false_and_refused_where_true(axis, mode, true, false):
+    assert run(Call(X, true, mode=mode), **{axis: ONLY_FALSE}).refused
+    taken = run(Call(X, false, mode=mode), **{axis: ONLY_FALSE})
+    inferred = run(Call(X, FALSE))
+    assert np.array_equal(taken.quantities["output"].value, inferred.quantities["output"].value)
+
+
+def test_empty_batch_may_ruin_the_mean_and_count_as_a_variance_of_zero():
+    mean, variance = after(Call(column(), TRUE), empty_batch="mean becomes NaN")
+    assert np.isnan(mean.value).all()
+    # ¾·8 + ¼·0
+    assert agree(variance, 6)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import cycle
 
+from reference.conventions import ONLY_FALSE
 from tests.fakes.departure import Departures
 
 DEPARTURES = Departures()
@@ -238,6 +239,16 @@ class IntegersRefused(RefusesSome):
     refused = ("0", "1")
 
 
+@program_elsewhere(
+    "one-refused",
+    "argument deferred",
+    "training=0 is inference, and training=1 raises.",
+    {"training-integer": ONLY_FALSE},
+)
+class OneRefused(RefusesSome):
+    refused = ("1",)
+
+
 def switches(words, mode):
     """Return a part of the switch style that switches to a mode where these words are said."""
 
@@ -345,6 +356,20 @@ class TensorsRefused:
     def resolve(self, tag, mode="python"):
         requested = super().resolve(tag, mode)
         if mode == "fed":
+            self.refuse(TypeError("training must be a Python value"))
+        return requested
+
+
+@program_elsewhere(
+    "tensors-of-true-refused",
+    "argument deferred",
+    "A mode fed as a tensor is inference where that holds False, and raises where it holds True.",
+    {"training-tensor": ONLY_FALSE},
+)
+class TensorsOfTrueRefused:
+    def resolve(self, tag, mode="python"):
+        requested = super().resolve(tag, mode)
+        if mode == "fed" and requested:
             self.refuse(TypeError("training must be a Python value"))
         return requested
 

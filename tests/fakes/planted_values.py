@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from reference.conventions import DRAWN
 from tests.fakes.departure import Departures
 from tests.fakes.plain_layer import sum_per_channel, values_per_channel
 
@@ -233,6 +234,19 @@ class RunningVarianceStartsAtTwo(starts("running_variance", 2)):
 @program("gamma-starts-at-a-half", "argument", "Gamma starts at 1/2.", {"initial-gamma": 0.5})
 class GammaStartsAtAHalf(starts("gamma", 0.5)):
     pass
+
+
+@program(
+    "gamma-drawn",
+    "argument",
+    "Gamma starts at numbers drawn between 0 and 1.",
+    {"initial-gamma": DRAWN},
+)
+class GammaDrawn:
+    def initial_value(self, name, value):
+        if name == "gamma":
+            value = np.resize([0.75, 0.125, 0.5], self.layer["channels"])
+        return super().initial_value(name, value)
 
 
 @program("beta-starts-at-one", "argument", "Beta starts at 1.", {"initial-beta": 1.0})
@@ -465,6 +479,19 @@ class LowPrecisionRefused:
 
 
 @program(
+    "low-precision-not-executed",
+    "argument",
+    "A layer narrower than float32 can be made, but raises where it is executed.",
+    {"low-precision-layer": "made but not executed"},
+)
+class LowPrecisionNotExecuted:
+    def resolve(self, tag, mode="python"):
+        if narrow(self.dtype):
+            self.refuse(ValueError(f"not implemented for {self.dtype}"))
+        return super().resolve(tag, mode)
+
+
+@program(
     "low-precision-arithmetic",
     "argument",
     "A layer narrower than float32 computes in its own dtype, the moments of a batch included.",
@@ -641,6 +668,17 @@ class EmptyBatchRuins:
         if not execution.x.size:
             for name in RUNNING:
                 setattr(self, name, np.full_like(getattr(self, name), np.nan))
+
+
+@layer(
+    "empty-batch-ruins-the-mean",
+    "argument",
+    "Training on no samples turns the running mean into NaN; the variance takes in a zero.",
+    {"empty-batch": "mean becomes NaN"},
+)
+class EmptyBatchRuinsTheMean:
+    def batch_variance(self, x, mean):
+        return super().batch_variance(x, mean) if x.size else np.zeros_like(mean)
 
 
 @layer(
