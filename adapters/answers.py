@@ -23,11 +23,12 @@ class Refused(Exception):
 def framework_call() -> Iterator[None]:
     """Mark a call into the framework: an exception raised inside is the framework's refusal.
 
-    Everything outside such a block is the adapter's own code, whose exceptions are its bugs.
+    Everything outside such a block is the adapter's own code, whose exceptions are its bugs; and a
+    module that is not installed is a fault of the environment, wherever it is missed.
     """
     try:
         yield
-    except (NotExpressible, Refused):
+    except (NotExpressible, Refused, ImportError):
         raise
     except Exception as error:
         raise Refused(error) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
@@ -20,7 +20,7 @@ from harness.declarations import Declarations
 from harness.environments import Unavailable, pinned
 from harness.interpreters import first_interpreter
 from harness.known import Expectations, expectations
-from harness.versions import Versions
+from harness.versions import Versions, condition
 from reference.chosen import Conventions
 from suites.vocabulary import Scenario
 
@@ -39,7 +39,7 @@ class Implementation:
     `packages` are what it rests on, the principal one first, each with the versions that its
     adapter can drive; `versions` are the exact ones, and `used` those of an ordinary run.
     `environment` is "this", an extra of pyproject.toml to isolate, or "release": made for the
-    versions in `asked`, with what these packages need and do not say (`needs`). `python` are the
+    versions in `asked`, with what these import and do not ask for (`needs`). `python` are the
     interpreters of an extra, best first.
     `interpreter`, where given, is the Python of an environment the user made.
     `instead_of` names the implementation this one stands in for where that one has no interpreter;
@@ -59,7 +59,7 @@ class Implementation:
     succeeds: str | None = None
     default: bool = True
     packages: Mapping[str, str] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
+    needs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     declared: Declarations = NOTHING
     entry: str = ""
     versions: Versions = field(default_factory=dict)
@@ -85,6 +85,15 @@ class Implementation:
     def principal(self) -> str:
         """Return the package whose version is meant where none is named."""
         return next(iter(self.packages))
+
+    def needed_by(self, versions: Versions) -> list[str]:
+        """Return what these versions import and do not ask for, as requirements."""
+        return [
+            requirement
+            for when, requirements in self.needs.items()
+            if condition(when).holds(versions)
+            for requirement in requirements
+        ]
 
     def conventions(self, scenario: Scenario) -> Conventions:
         """Return what is declared in the context of a scenario."""
@@ -149,8 +158,7 @@ def registered() -> dict[str, Implementation]:
 def read(name: str, entry: dict[str, object]) -> Implementation:
     """Return one entry of the registry with its declarations, at the versions in use."""
     declared = declarations.load(FOLDER / "declared" / f"{entry.pop('declared', name)}.toml")
-    for name_of_list in ("python", "needs"):
-        entry[name_of_list] = tuple(entry.get(name_of_list, ()))  # type: ignore[arg-type]
+    entry["python"] = tuple(entry.get("python", ()))  # type: ignore[arg-type]
     found = Implementation(name=name, declared=declared, **entry)  # type: ignore[arg-type]
     used = in_use(found)
     return replace(found, versions=used, used=used)

@@ -143,5 +143,6 @@ def resolution_of(implementation: Implementation, progress: Callable[[str], None
         asked = {principal: str(newest)}
     others = {name: limit for name, limit in implementation.packages.items() if name not in asked}
     folder = cache_root() / "resolutions"
-    used, needs = implementation.used, implementation.needs
+    used = implementation.used
+    needs = implementation.needed_by({**used, **asked})
     return resolve(asked, others, used, folder, progress, needs)
