@@ -109,13 +109,19 @@ def paper(scenario: Scenario) -> Party | None:
 def party_of(cell: Cell, measured: Mapping[str, Value]) -> Party | None:
     """Return an implementation's part in a comparison; None where it has no trace to compare.
 
-    `measured` are the values with which it takes part instead of those it declares.
+    `measured` are the values with which it takes part instead of those it declares. It has no part
+    either where these cannot execute the scenario, although the implementation does.
     """
     if not cell.trace or cell.conventions is None or cell.judgement is None:
         return None
     conventions = cell.conventions.replace(measured)
     explained = cell.judgement.agrees or agrees(cell.scenario, conventions, cell.trace)
-    return Party(cell.implementation, cell.scenario, cell.trace, conventions, explained)
+    party = Party(cell.implementation, cell.scenario, cell.trace, conventions, explained)
+    try:
+        party.run  # noqa: B018 - worked out once, here
+    except IMPOSSIBLE:
+        return None
+    return party
 
 
 def measured_otherwise(cells: Iterable[Cell]) -> dict[str, Value]:
