@@ -25,6 +25,7 @@ from harness.implementations import default, known, named
 from harness.matrix_command import matrix
 from harness.memory import opened_store
 from harness.nearest_command import Commands
+from harness.reproduce_command import reproduce
 from harness.selection import selected
 from harness.session import Session
 from harness.smoke_command import smoke
@@ -203,6 +204,7 @@ commands.add_command(diff)
 commands.add_command(environments)
 commands.add_command(history)
 commands.add_command(matrix)
+commands.add_command(reproduce)
 commands.add_command(smoke)
 commands.add_command(store)
 
