@@ -75,7 +75,7 @@ def reproduction(
     worker had shown. Raises Complaint where there is nothing to show, or no such script.
     """
     progress(f"Asking {implementation.name}.")
-    asked = ask(scenario, implementation, progress)
+    (asked,) = ask([scenario], implementation, progress)
     progress("Writing down what it does with its framework.")
     found = recording(asked.command, scenario)
     for composer in composers(found, asked):
@@ -93,15 +93,22 @@ def reproduction(
     raise Complaint(message)
 
 
-def ask(scenario: Scenario, implementation: Implementation, progress: Progress = silent) -> Asked:
-    """Have the suite's own worker perform a scenario, and judge it.
+def ask(
+    scenarios: Sequence[Scenario], implementation: Implementation, progress: Progress = silent
+) -> list[Asked]:
+    """Have the suite's own worker perform scenarios, and judge them.
 
     What does not declare everything is asked everything, to be judged by what was measured of it.
-    Raises Complaint where it shows nothing.
+    Raises Complaint where one shows nothing.
     """
-    scenarios = SCENARIOS if banner(implementation) else [scenario]
-    session = Session([implementation], scenarios, demanded=True)
+    everything = SCENARIOS if banner(implementation) else scenarios
+    session = Session([implementation], everything, demanded=True)
     session.run(lambda text, cell: progress(text) if cell is None else None)
+    return [answered(session, scenario) for scenario in scenarios]
+
+
+def answered(session: Session, scenario: Scenario) -> Asked:
+    """Return what a session found of a scenario. Raises Complaint where that is nothing."""
     (implementation,) = session.implementations
     cell = session.cells[implementation.name, scenario.name]
     if cell.verdict == "unavailable":

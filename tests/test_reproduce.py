@@ -42,7 +42,7 @@ CHOSEN = {
     "torch": ("second-order-in-training", "one-value-per-channel", "fit-in-batches"),
 }
 FRAMEWORKS = {"keras", "tensorflow", "tf_slim", "torch"}
-LONGEST = 330
+LONGEST = 400
 
 each_script = pytest.mark.parametrize(
     ("name", "scenario"),
@@ -104,7 +104,7 @@ def test_the_whole_adapter_shows_the_same():
     assert isinstance(composer, Whole)
     written = script(shown.subject, composer.compose())
     assert reproduce.shows(reproduce.outcome_of(written, shown.command), shown)
-    assert_stands_alone(written.replace("\n\n\n", "\n"))
+    assert_stands_alone(written)
 
 
 # What is expected.
@@ -153,7 +153,7 @@ NUMBERS = {
     "infinity of the other sign": ([INF], [INF], [-INF]),
     "infinity observed": ([1.0], [1.0], [INF]),
     "anything": ([1.0], [INF], [NAN]),
-    "any number": ([1.0], [INF], [1e30]),
+    "any number": ([1.0], [INF], [1e4]),
     "infinity with any bound": ([INF], [INF], [1.0]),
     "no values": ([], [], []),
     "another shape": ([1.0], [0.0], [[1.0]]),
@@ -263,7 +263,8 @@ class Program:
     def observe(self):
         """Return the state."""
         names = ("gamma", "beta", "running_mean", "running_variance")
-        return {name: self.layer[name] for name in names}
+        seen = {name: self.layer[name] for name in names}
+        return dict(seen, trainable_parameters=np.int64(2))
 '''
 
 

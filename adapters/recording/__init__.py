@@ -1,0 +1,1 @@
+"""Writes down what an adapter does with its framework, for `bnconform reproduce`."""
