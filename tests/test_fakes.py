@@ -339,6 +339,10 @@ QUESTIONS = {
     "frozen bare call": ({"trainable": False}, (Call(FOUR), Call(FOUR, training=TRUE))),
     "frozen": ({}, (SetTrainable(value=False), TRAIN, SetTrainable(value=True), TRAIN)),
     "frozen model": ({}, (Enclose(), SetTrainable(value=False, target="model"), TRAIN)),
+    "thawed in a frozen model": (
+        {},
+        (Enclose(), SetTrainable(value=False, target="model"), SetTrainable(value=True), TRAIN),
+    ),
     "frozen fit": ({}, (Enclose(), SetTrainable(value=False), FIT)),
     "fit": ({}, (Enclose(), FIT, Evaluate(FOUR, WEIGHTS), Predict(OTHER), Predict(OTHER))),
     "fit after eval": ({}, (Enclose(), EvalMode("model"), FIT)),
