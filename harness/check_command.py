@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from harness.changes import changes
-from harness.check import Check, compared_with, release_asked, resting_on
+from harness.check import CHANGED, SAME, Check, compared_with, release_asked, resting_on
 from harness.check_document import document
 from harness.checked_before import outcome_key, recall, remember
 from harness.complaint import Complaint
@@ -23,7 +23,6 @@ from reports.changes import as_lines, as_markdown, write_html
 from reports.results import ReportError
 from suites.catalogue import SCENARIOS
 
-SAME, CHANGED, COULD_NOT = 0, 1, 2
 FORMS = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     click.option("--markdown", "as_text", is_flag=True, help="Print Markdown."),

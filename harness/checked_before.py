@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.cache import cache_root
+from harness.cache import cache_root, keep
 from harness.check import Check
 from harness.code_digest import code_digest
 from harness.implementations import Implementation
@@ -80,16 +79,7 @@ def recall(key: str) -> Json | None:
 
 def remember(key: str, status: int, document: Json) -> None:
     """Keep the outcome of a check, whole or not at all."""
-    file = file_of(key)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.parent, suffix=".partial", encoding="utf-8", delete=False
-        ) as partial:
-            json.dump({"status": status, "document": document}, partial)
-        Path(partial.name).replace(file)
-    except OSError:
-        return
+    keep({"status": status, "document": document}, file_of(key))
 
 
 def file_of(key: str) -> Path:

@@ -20,6 +20,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from harness.cache import keep
 from harness.install import Unavailable, index_options, run_uv, wheel_options
 from harness.interpreters import Interpreter, first_interpreter
 from harness.releases import File, files_of, release_of
@@ -94,7 +95,7 @@ def resolve(
         except Unavailable as failure:
             failures.append(failure)
             continue
-        write(found, kept)
+        keep(asdict(found), kept)
         return found
     raise failures[-1]
 
@@ -228,16 +229,3 @@ def read(file: Path) -> Resolution | None:
     except (OSError, ValueError, KeyError, TypeError, Unavailable):
         return None
     return found
-
-
-def write(resolution: Resolution, file: Path) -> None:
-    """Keep a resolution, whole or not at all; one that cannot be kept is worked out again."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.parent, suffix=".partial", encoding="utf-8", delete=False
-        ) as partial:
-            json.dump(asdict(resolution), partial)
-        Path(partial.name).replace(file)
-    except OSError:
-        return
