@@ -1,8 +1,9 @@
 """What a run costs beside the frameworks themselves: `python -m benchmarks.default_run [NAME]...`.
 
-Asks the implementations everything twice, in the same environments and with nothing stored: once
-in their workers alone, which is framework imports and framework computation, and once as `bnconform
-run`. Prints the CPU seconds of both, and of all that is left to this project, and the ratio.
+Runs `bnconform run` with nothing stored and prints the CPU seconds of its workers, which is
+framework imports and framework computation, those of everything else, and the ratio of all to the
+workers'. What the run asks its interpreters before their workers start is not the frameworks'
+either; it is asked once more here to be told apart.
 """
 
 from __future__ import annotations
@@ -14,50 +15,48 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.implementations import Implementation, default, named
+from harness.implementations import default, named
 from harness.placement import place_of
-from harness.workers import Worker
-from suites.catalogue import SCENARIOS
+
+RUN = """
+import resource, sys
+from harness.command_line import main
+try:
+    main()
+finally:
+    for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        usage = resource.getrusage(whose)
+        print(usage.ru_utime + usage.ru_stime, file=sys.stderr)
+"""
 
 
-def spent_by_children() -> float:
-    """Return the CPU seconds of all processes that were started here and have ended."""
+def questions_of_places(names: Sequence[str]) -> float:
+    """Return the CPU seconds of the processes that tell where implementations can run."""
+    for implementation in named(names) if names else default():
+        place_of(implementation, lambda text: print(text, file=sys.stderr))
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-def frameworks(implementation: Implementation) -> float:
-    """Return the CPU seconds of one worker that answers every scenario and is not judged."""
-    place = place_of(implementation, lambda text: print(text, file=sys.stderr))
-    before = spent_by_children()
-    with Worker(place.command) as worker:
-        for scenario in SCENARIOS:
-            for _ in range(scenario.repeats):
-                worker.ask(scenario)
-    return spent_by_children() - before
-
-
-def whole_run(names: Sequence[str]) -> float:
-    """Return the CPU seconds of `bnconform run`, its workers included."""
-    before = spent_by_children()
+def whole_run(names: Sequence[str]) -> tuple[float, float]:
+    """Return the CPU seconds of `bnconform run` itself, and of all processes it started."""
     with tempfile.TemporaryDirectory() as folder:
-        code = "from harness.command_line import main; main()"
-        command = [sys.executable, "-c", code, "run", *names, "--fresh", "--output", folder]
-        subprocess.run(command, cwd=Path(__file__).parents[1], check=True, capture_output=True)
-    return spent_by_children() - before
+        command = [sys.executable, "-c", RUN, "run", *names, "--fresh", "--output", folder]
+        ended = subprocess.run(
+            command, cwd=Path(__file__).parents[1], check=True, capture_output=True, text=True
+        )
+    own, started = ended.stderr.split()[-2:]
+    return float(own), float(started)
 
 
 def main(names: Sequence[str]) -> None:
-    """Print a line for each implementation's worker, and one for the whole."""
-    chosen = named(names) if names else default()
-    total = 0.0
-    for implementation in chosen:
-        alone = frameworks(implementation)
-        total += alone
-        print(f"{implementation.name:24}{alone:8.1f} s of CPU in its worker")
-    whole = whole_run([each.name for each in chosen])
-    print(f"{'bnconform run':24}{whole:8.1f} s of CPU, {whole - total:.1f} s beside the workers")
-    print(f"{'ratio':24}{whole / total:8.3f}")
+    """Print what the workers took, what the rest took, and the ratio."""
+    places = questions_of_places(names)
+    own, started = whole_run(names)
+    workers = started - places
+    print(f"workers                 {workers:8.1f} s of CPU")
+    print(f"everything else         {own + places:8.1f} s of CPU")
+    print(f"ratio                   {(own + started) / workers:8.3f}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -30,7 +30,7 @@ REFUSED = Refused("Refusal", "under these conventions")
 Trajectory = list[Expected]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Party:
     """One that takes part in a comparison: an implementation's trace, or the paper's oracle.
 
@@ -46,7 +46,7 @@ class Party:
     @cached_property
     def run(self) -> tuple[Trajectory, frozenset[str]]:
         """Return the oracle's own run under this party's conventions, and the axes it consulted."""
-        chosen = Conventions(self.conventions.values)
+        chosen = self.conventions.unread()
         return trajectory(self.scenario, chosen), frozenset(chosen.read)
 
     @property
@@ -99,7 +99,7 @@ def trajectory(scenario: Scenario, conventions: Conventions) -> Trajectory:
 def paper(scenario: Scenario) -> Party | None:
     """Return the oracle under the paper's conventions; None where the paper leaves one open."""
     try:
-        steps = trajectory(scenario, Conventions(PAPER.values))
+        steps = trajectory(scenario, PAPER.unread())
     except Unspecified:
         return None
     trace = shown_by([step.quantities for step in steps], steps)
@@ -192,6 +192,7 @@ def grouped(parties: list[Party]) -> list[list[Party]]:
     return sorted(groups, key=len, reverse=True)
 
 
+@lru_cache(maxsize=4096)
 def alike(left: Party, right: Party) -> bool:
     """Tell whether two traces agree, within the sum of their bounds, on what is asked about."""
     return not differing(left, left.trace, left.trajectory, right)
@@ -271,6 +272,7 @@ def preference(scenario: Scenario, axes: tuple[str, ...]) -> tuple[int, int]:
     return len(axes), -len(set(axes) & set(scenario.settles))
 
 
+@lru_cache(maxsize=4096)
 def changes(changing: Party, fixed: Party) -> tuple[str, ...] | None:
     """Return the fewest axes whose change makes one party's oracle agree with another's trace.
 

@@ -57,7 +57,11 @@ def document(session: Session, started: datetime, complete: bool) -> Json:
         ],
         "agreement": [agreement(compare(row, present)) for row, present in compared],
         "pairs": [pair(each) for each in pairs(compared, session.implementations)],
-        "identified": [identified(each) for each in session.findings.values()],
+        "identified": [
+            identified(session.findings[each.name])
+            for each in session.implementations
+            if each.name in session.findings
+        ],
     }
 
 

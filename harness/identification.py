@@ -8,6 +8,7 @@ observation of its kind decides anything.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from harness.questions import (
     Explored,
     Fit,
     Question,
+    agreeing_alone,
     explored,
     fingerprint,
     questions_of,
@@ -41,6 +43,7 @@ NUMBERS = {axis.id for axis in AXES if axis.kind == "number"}
 Context = Mapping[str, Any]
 Candidates = Mapping[str, Sequence[Value]]
 Key = tuple[tuple[str, Any], ...]
+Waiting = tuple[Question, Explored | None]
 
 
 @dataclass(frozen=True)
@@ -130,15 +133,19 @@ class Identification:
 
     def search(self) -> None:
         """Put all questions; those with many combinations wait until fewer values are left."""
-        waiting: list[tuple[Question, Explored | None]] = [(each, None) for each in self.questions]
+        waiting: list[Waiting] = [(each, None) for each in self.questions]
         limit = FIRST_LIMIT
         while waiting:
-            postponed: list[tuple[Question, Explored | None]] = []
-            for question, before in waiting:
-                if before is not None and not self.narrower(before):
-                    postponed.append((question, before))
-                elif not (found := self.put(question, limit)).complete:
-                    postponed.append((question, found))
+            postponed: list[Waiting] = []
+            for asked in by_trace(waiting):
+                settled = self.settled([question for question, before in asked if before is None])
+                for question, before in asked:
+                    if id(question) in settled:
+                        continue
+                    if before is not None and not self.narrower(before):
+                        postponed.append((question, before))
+                    elif not (found := self.put(question, limit)).complete:
+                        postponed.append((question, found))
             if len(postponed) == len(waiting):
                 if limit >= LIMIT:
                     break
@@ -147,6 +154,19 @@ class Identification:
             waiting = postponed
         self.unanswered += [question for question, _ in waiting]
         self.settle()
+
+    def settled(self, waiting: Sequence[Question]) -> set[int]:
+        """Return the ids of those questions of one trace that are answered as the values left say.
+
+        Each leaves nothing to choose, and removes nothing.
+        """
+        with np.errstate(all="ignore"):
+            agreeing, consulted = agreeing_alone(waiting, self.domain)
+        if any(self.axes[axis].values[0] in OPEN for axis in consulted):
+            return set()
+        for axis in consulted:
+            self.axes[axis].consulted = True
+        return {id(question) for question in agreeing}
 
     def put(self, question: Question, limit: int) -> Explored:
         """Put one question and keep what it leaves, if it is answered within the limit."""
@@ -290,6 +310,12 @@ def questions_by_context(
         key: [question for questions in answered.values() for question in questions]
         for key, answered in found.items()
     }
+
+
+def by_trace(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+    """Yield the questions that follow each other and are of one trace, together."""
+    for _, asked in itertools.groupby(waiting, key=lambda each: id(each[0].trace)):
+        yield list(asked)
 
 
 def reconcile(

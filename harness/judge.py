@@ -104,12 +104,14 @@ class Judgement:
         return next(((i, s) for i, s in enumerate(self.steps) if not s.agrees), None)
 
 
-def judge(scenario: Scenario, conventions: Conventions, trace: Trace) -> Judgement:
-    """Judge each step from the state observed before it.
+def judge(
+    scenario: Scenario, conventions: Conventions, trace: Trace, *, to_the_end: bool = True
+) -> Judgement:
+    """Judge each step from the state observed before it; or only up to the first disagreement.
 
     Raises reference.chosen.Unspecified where the scenario needs a convention left open.
     """
-    chosen = Conventions(conventions.values)
+    chosen = conventions.unread()
     oracle = Oracle(scenario.layer, chosen)
     state: dict[str, Bounded] = {}
     steps = []
@@ -125,6 +127,8 @@ def judge(scenario: Scenario, conventions: Conventions, trace: Trace) -> Judgeme
             break
         if any(check.note for check in steps[-1].checks):
             break
+        if not (to_the_end or steps[-1].agrees):
+            break
         state = observed_state(seen)
     return Judgement(tuple(steps), frozenset(chosen.read))
 
@@ -137,7 +141,7 @@ def observed_state(seen: Seen) -> dict[str, Bounded]:
 def agrees(scenario: Scenario, conventions: Conventions, trace: Trace) -> bool:
     """Tell whether a trace is what these conventions produce; False where they are silent."""
     try:
-        return judge(scenario, conventions, trace).agrees
+        return judge(scenario, conventions, trace, to_the_end=False).agrees
     except IMPOSSIBLE:
         return False
 
@@ -199,6 +203,8 @@ def vague(expected: Bounded) -> bool:
     size to compare.
     """
     size = np.abs(expected.value)
+    if (expected.bound < size).all():
+        return False
     if size.ndim > 1:
         size = np.broadcast_to(
             size.max(axis=tuple(range(size.ndim - 1)), keepdims=True), size.shape
@@ -215,6 +221,10 @@ def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
     """
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(observed - expected.value)
+        if not error.any():
+            return error, error
+        if (error < np.inf).all() and ((expected.bound > 0) & (expected.bound < np.inf)).all():
+            return error, error / expected.bound
         same = (observed == expected.value) | (np.isnan(observed) & np.isnan(expected.value))
         error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
         fraction = np.where(error == 0, 0.0, error / expected.bound)

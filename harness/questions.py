@@ -8,16 +8,16 @@ it consults them enumerates the product of those the quantity depends on and no 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from harness.judge import Trace, check, observed_state, unbounded
+from harness.judge import IMPOSSIBLE, STATE, Trace, check, observed_state, unbounded
 from reference.axis import Value
 from reference.bounded import Bounded
-from reference.chosen import Conventions, Unspecified
+from reference.chosen import Conventions, Unspecified, admitted
 from reference.conventions import AXES
 from reference.oracle import Expected, Oracle
 from suites import vocabulary as say
@@ -59,8 +59,8 @@ class Question:
 
     @cached_property
     def states(self) -> list[Mapping[str, Bounded]]:
-        """Return the state observed before each step up to this one."""
-        return [{}, *(observed_state(seen) for seen in self.trace[: self.step])]
+        """Return the state observed before each step."""
+        return [{}, *(observed_state(seen) for seen in self.trace)]
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -88,6 +88,13 @@ class Question:
         if found is None or found.value.shape != array.shape:
             return np.nan
         return float(found.value.ravel()[element]) - float(array.ravel()[element])
+
+    def agrees(self, expected: Expected) -> bool:
+        """Tell whether what is expected was seen; False where that cannot be worked out."""
+        try:
+            return self.fit(expected).agrees
+        except IMPOSSIBLE:
+            return False
 
     def fit(self, expected: Expected) -> Fit:
         """Hold what is expected after the step against what was seen."""
@@ -127,10 +134,13 @@ MISFIT = Fit(np.inf)
 
 
 def questions_of(scenario: Scenario, trace: Trace) -> Iterator[Question]:
-    """Yield what a trace answers, step by step."""
+    """Yield what a trace answers, step by step.
+
+    The state comes first: it depends on fewer conventions than what is made with it.
+    """
     for index, seen in enumerate(trace):
         yield Question(scenario, trace, index, WHAT_IS_SHOWN)
-        for name in seen.observed:
+        for name in sorted(seen.observed, key=lambda name: name not in STATE):
             yield Question(scenario, trace, index, name)
 
 
@@ -165,6 +175,41 @@ class Explored:
         return min(self.combinations, key=lambda each: each[1].fraction, default=({}, MISFIT))
 
 
+def agreeing_alone(
+    questions: Sequence[Question], domain: Domain
+) -> tuple[list[Question], frozenset[str]]:
+    """Return those questions of one trace to which the domain leaves one answer, and it agrees.
+
+    Also the axes that these consult. All are put in one execution, with error models at their
+    tightest: what that admits all admit.
+    """
+    single = {axis for axis, values in domain.items() if len(values) == 1} | ERROR_MODELS
+    conventions = admitted({axis: domain[axis][0] for axis in single})
+    found = list(agreeing(questions, conventions))
+    if len(found) < len(questions):  # The others may have consulted more.
+        conventions = conventions.unread()
+        found = list(agreeing(found, conventions))
+    return found, frozenset(conventions.read)
+
+
+def agreeing(questions: Sequence[Question], conventions: Conventions) -> Iterator[Question]:
+    """Yield those questions of one trace that agree with conventions, all in one execution."""
+    if not questions:
+        return
+    scenario, states, trace = questions[0].scenario, questions[0].states, questions[0].trace
+    oracle = Oracle(scenario.layer, conventions)
+    for index, (step, state, _) in enumerate(zip(scenario.steps, states, trace, strict=False)):
+        try:
+            expected = oracle.expect(step, state)
+        except IMPOSSIBLE:
+            return
+        for question in questions:
+            if question.step == index and question.agrees(expected):
+                yield question
+        if expected.refused:
+            return
+
+
 def explored(question: Question, domain: Domain, limit: int) -> Explored:
     """Return what a question says under every combination of a domain, up to `limit` of them."""
     settled = {axis: values[0] for axis, values in domain.items() if len(values) == 1}
@@ -174,7 +219,7 @@ def explored(question: Question, domain: Domain, limit: int) -> Explored:
     waiting: list[Assignment] = [{}]
     while waiting and len(found) + len(waiting) <= limit:
         chosen = waiting.pop()
-        conventions = unchecked({**settled, **chosen})
+        conventions = admitted({**settled, **chosen})
         try:
             fit = question.ask(conventions)
         except Unspecified as missing:
@@ -201,19 +246,12 @@ def narrowed(
     if not models or not fit.agrees:
         return [(chosen, fit)]
     others = {axis: value for axis, value in chosen.items() if axis not in models}
-    tightest = question.ask(unchecked({**others, **{axis: domain[axis][0] for axis in models}}))
+    tightest = question.ask(admitted({**others, **{axis: domain[axis][0] for axis in models}}))
     if tightest.agrees:
         return [(others, tightest)]
     products = itertools.product(*(domain[axis] for axis in models))
     combined = [{**others, **dict(zip(models, values, strict=True))} for values in products]
-    return [(each, question.ask(unchecked(each))) for each in combined]
-
-
-def unchecked(values: Assignment) -> Conventions:
-    """Return conventions of values that come from the registry itself, unchecked for speed."""
-    conventions = Conventions({})
-    conventions.values = values
-    return conventions
+    return [(each, question.ask(admitted(each))) for each in combined]
 
 
 def fingerprint(trace: Trace) -> bytes:

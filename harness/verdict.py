@@ -146,14 +146,15 @@ def unrefuted(cell: Cell, judgement: Judgement, axis: str) -> Value | None:
 
 
 def judgements_under(cell: Cell, change: Mapping[str, Value]) -> Iterator[Judgement]:
-    """Yield the judgements under changed conventions.
+    """Yield the judgements under changed conventions, each up to its first disagreement.
 
     An axis that matters only because of the change, and was not applicable before, takes each of
     its values in turn.
     """
     assert cell.conventions is not None
     try:
-        yield judge(cell.scenario, cell.conventions.replace(change), cell.trace)
+        changed = cell.conventions.replace(change)
+        yield judge(cell.scenario, changed, cell.trace, to_the_end=False)
     except Unspecified as missing:
         if missing.axis not in change:
             for value in axis_named(missing.axis).values:

@@ -43,8 +43,21 @@ class Conventions:
         return float(self[axis])
 
     def replace(self, change: Mapping[str, Value]) -> Conventions:
-        """Return a copy with some axes changed."""
-        return Conventions({**self.values, **change})
+        """Return a copy with some axes changed, of which none was read."""
+        for axis, value in change.items():
+            admit(axis, value)
+        return admitted({**self.values, **change})
+
+    def unread(self) -> Conventions:
+        """Return a copy of which no axis was read."""
+        return admitted(self.values)
+
+
+def admitted(values: Mapping[str, Value]) -> Conventions:
+    """Return conventions of values that are known to be admitted, without asking again."""
+    conventions = Conventions({})
+    conventions.values = dict(values)
+    return conventions
 
 
 def admit(axis: str, value: Value) -> None:

@@ -13,6 +13,8 @@ T = TypeVar("T")
 class Later(Generic[T]):
     """The result of a function without arguments, called once, when it is first wanted."""
 
+    __slots__ = ("found", "function")
+
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
         self.found: list[T] = []
@@ -24,20 +26,21 @@ class Later(Generic[T]):
         return self.found[0]
 
 
+Entries = Mapping[str, Bounded | Callable[[], Bounded]]
+
+
 class Quantities(Mapping[str, Bounded]):
     """Quantities by name; which there are is known, each value is worked out when looked at."""
 
-    def __init__(self, entries: Mapping[str, Bounded | Callable[[], Bounded]]) -> None:
-        known = entries.entries if isinstance(entries, Quantities) else entries
-        self.entries: dict[str, Bounded | Later[Bounded]] = {
-            name: value if isinstance(value, Bounded | Later) else Later(value)
-            for name, value in known.items()
-        }
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: Entries) -> None:
+        self.entries = known(entries)
 
     def __getitem__(self, name: str) -> Bounded:
         """Return a quantity. Raises KeyError where there is none of that name."""
         value = self.entries[name]
-        return value if isinstance(value, Bounded) else value()
+        return value() if type(value) is Later else value  # type: ignore[return-value]
 
     def __contains__(self, name: object) -> bool:
         """Tell whether there is such a quantity, without working it out."""
@@ -51,6 +54,20 @@ class Quantities(Mapping[str, Bounded]):
         """Return how many quantities there are."""
         return len(self.entries)
 
-    def with_(self, changes: Mapping[str, Bounded | Callable[[], Bounded]]) -> Quantities:
+    def with_(self, changes: Entries) -> Quantities:
         """Return the same with some quantities added or replaced."""
-        return Quantities({**self.entries, **Quantities(changes).entries})
+        if not changes:
+            return self
+        changed = Quantities({})
+        changed.entries = {**self.entries, **known(changes)}
+        return changed
+
+
+def known(entries: Entries) -> dict[str, Bounded | Later[Bounded]]:
+    """Return entries in which each function is called once at most."""
+    if type(entries) is Quantities:
+        return entries.entries
+    return {
+        name: value if isinstance(value, Bounded | Later) else Later(value)
+        for name, value in entries.items()
+    }

@@ -7,6 +7,7 @@ of values per channel (clause BN-3.1). The derivations are in `reference/ERROR_B
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,6 +36,13 @@ def batch_moments(x: Array, form: Format, algorithm: str) -> Moments:
     The bounds hold for every order of summation. `algorithm` is a value of the axis
     `variance-algorithm`. Clauses BN-3.1 and BN-3.2; Ioffe & Szegedy 2015, Algorithm 1.
     """
+    return moments_of_bytes(x.tobytes(), x.shape, form, algorithm)
+
+
+@lru_cache(maxsize=1024)
+def moments_of_bytes(data: bytes, shape: tuple[int, ...], form: Format, algorithm: str) -> Moments:
+    """Return the batch statistics of float64 values: one batch is asked about many times."""
+    x = np.frombuffer(data, dtype=np.float64).reshape(shape)
     with np.errstate(all="ignore"):
         if algorithm == "Welford":
             mean = welford_mean(x, form)

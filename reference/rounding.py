@@ -109,11 +109,12 @@ class Format:
         `sizes` bound the absolute values of intermediate results, shapes that broadcast against
         the value's. Where the error is not a number, nothing can be said either.
         """
-        value, error = (np.asarray(array, dtype=np.float64) for array in (value, error))
-        safe = np.isfinite(value) & (np.abs(value) + error <= self.largest)
+        value, error = np.asarray(value, np.float64), np.asarray(error, np.float64)
+        # An infinite value, or one that is not a number, is not below the largest either.
+        safe = np.abs(value) + error <= self.largest
         for size in sizes:
             safe = safe & (size * (1 + 4 * self.roundoff) <= self.largest)
-        return Bounded(value, np.where(safe, error, np.inf))
+        return Bounded(value, error if safe.all() else np.where(safe, error, np.inf))
 
 
 FORMATS = {

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from reports.results import ReportError, write_text_whole
+from reports.schemas import first_problem
 
 SCHEMA_VERSION = 1
 COMMITTED = Path(__file__).with_name("compatibility.json")
@@ -37,9 +34,9 @@ def validate(document: Json) -> None:
 
 def problems(document: Json) -> Iterator[str]:
     """Yield the places that are wrong, each with what is wrong there."""
-    if error := best_match(validator().iter_errors(document)):
-        place = "/".join(map(str, error.absolute_path)) or "the whole"
-        yield f"{place}: {error.message[:SHOWN_OF_MESSAGE]}"
+    if (problem := first_problem(document, "compatibility.schema.json")) is not None:
+        path, message = problem
+        yield f"{'/'.join(map(str, path)) or 'the whole'}: {message[:SHOWN_OF_MESSAGE]}"
         return
     labels = {
         name: [run["label"] for run in about["runs"]]
@@ -72,13 +69,6 @@ def wrong_with(row: Json, labels: list[str]) -> Iterator[str]:
     before = row["changed_after"]
     if before is not None and before not in labels[: labels.index(row["first"])]:
         yield "it changed after a version that was not run before"
-
-
-@cache
-def validator() -> Draft202012Validator:
-    """Return the schema, ready to use."""
-    schema = json.loads(Path(__file__).with_name("compatibility.schema.json").read_text("utf-8"))
-    return Draft202012Validator(schema)
 
 
 def as_text(document: Json) -> str:

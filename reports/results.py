@@ -48,8 +48,23 @@ def write_results(results: dict[str, Any], path: str | Path) -> None:
     Raises ValueError where the results are wrong, ReportError where the file cannot be written.
     """
     validate(results)
-    text = json.dumps(results, indent=1, allow_nan=False, ensure_ascii=False)
-    write_text_whole(text + "\n", Path(path))
+    write_text_whole(as_text(results), Path(path))
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """Return results as strict JSON, a line for each entry of each list at the top."""
+    parts = [f"{_json(key)}: {_lines(value)}" for key, value in results.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _lines(value: object) -> str:
+    if not value or not isinstance(value, list):
+        return _json(value)
+    return "[\n" + ",\n".join(map(_json, value)) + "\n]"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
@@ -129,7 +144,10 @@ def _problems(results: object) -> Iterator[tuple[Place, str]]:
         yield place, _shortened(message)
         return
     assert isinstance(results, dict)
-    yield from _not_finite((), results)
+    try:
+        _json(results)
+    except ValueError:
+        yield from _not_finite((), results)
     yield from _repeated(results)
     yield from _dangling(results)
 

@@ -7,7 +7,7 @@ import numpy as np
 from harness.agreement import trajectory
 from harness.implementations import registered
 from harness.verdict import rivals
-from reference.chosen import Conventions, Unspecified
+from reference.chosen import Unspecified
 from reference.conventions import axis_named
 from suites.catalogue import SCENARIOS
 
@@ -25,7 +25,7 @@ def able(scenario):
 def runs(scenario, conventions):
     """Yield the oracle's runs; an axis left open takes each of its values."""
     try:
-        yield trajectory(scenario, Conventions(conventions.values))
+        yield trajectory(scenario, conventions.unread())
     except Unspecified as missing:
         for value in axis_named(missing.axis).values:
             yield from runs(scenario, conventions.replace({missing.axis: value}))

@@ -63,7 +63,7 @@ def judged_steps(
     scenario: Scenario, conventions: Conventions, trace: Trace
 ) -> Iterator[StepExpectation]:
     """Yield the expectations of the steps up to one after which nothing can be expected."""
-    oracle = Oracle(scenario.layer, Conventions(conventions.values))
+    oracle = Oracle(scenario.layer, conventions.unread())
     state: Mapping[str, Bounded] = {}
     for step, seen in zip(scenario.steps, trace, strict=False):
         expectation = expected_of(oracle, step, state, seen)
