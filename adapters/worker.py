@@ -9,6 +9,7 @@ introduce the adapter, it begins with what `adapters/introduction.py` has to say
 
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import platform
@@ -69,10 +70,15 @@ def perform(program: Any, step: Dict[str, Any], adapter: Any) -> Dict[str, Any]:
 
     arguments = decode_arguments(step)
     name = method_name(arguments.pop("step"))
+    reasons = getattr(adapter, "NOT_EXPRESSIBLE", {})
     if not hasattr(program, name):
-        reasons = getattr(adapter, "NOT_EXPRESSIBLE", {})
         raise NotExpressible(reasons.get(name, "The adapter has no step `{}`.".format(name)))
-    seen = dict(getattr(program, name)(**arguments) or {})
+    method = getattr(program, name)
+    further = decode_arguments(arguments.pop("further", {}))
+    for argument in sorted(set(further) - set(inspect.signature(method).parameters)):
+        reason = "The adapter's step `{}` has no argument `{}`.".format(name, argument)
+        raise NotExpressible(reasons.get(name + "." + argument, reason))
+    seen = dict(method(**dict(arguments, **further)) or {})
     seen.update(program.observe())
     return seen
 

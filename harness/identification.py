@@ -314,7 +314,7 @@ def questions_by_context(
 
 def by_trace(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
     """Yield the questions that follow each other and are of one trace, together."""
-    for _, asked in itertools.groupby(waiting, key=lambda each: id(each[0].trace)):
+    for _, asked in itertools.groupby(waiting, key=lambda each: each[0].answered):
         yield list(asked)
 
 

@@ -31,14 +31,41 @@ Assignment = dict[str, Value]
 Domain = dict[str, tuple[Value, ...]]
 
 
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A scenario and what was seen of it."""
+
+    scenario: Scenario
+    trace: Trace
+
+    @cached_property
+    def states(self) -> list[Mapping[str, Bounded]]:
+        """Return the state observed before each step."""
+        return [{}, *(observed_state(seen) for seen in self.trace)]
+
+
 @dataclass(frozen=True)
 class Question:
     """One thing a step showed: a quantity, or (`what is shown`) which there are, or a refusal."""
 
-    scenario: Scenario
-    trace: Trace
+    answered: Answered
     step: int
     quantity: str
+
+    @property
+    def scenario(self) -> Scenario:
+        """Return the scenario that asks."""
+        return self.answered.scenario
+
+    @property
+    def trace(self) -> Trace:
+        """Return all that was seen."""
+        return self.answered.trace
+
+    @property
+    def states(self) -> list[Mapping[str, Bounded]]:
+        """Return the state observed before each step."""
+        return self.answered.states
 
     def ask(self, conventions: Conventions) -> Fit:
         """Return how well the oracle under these conventions shows the same.
@@ -56,11 +83,6 @@ class Question:
             if oracle.expect(step, state).refused:
                 return None
         return oracle.expect(self.scenario.steps[self.step], self.states[self.step])
-
-    @cached_property
-    def states(self) -> list[Mapping[str, Bounded]]:
-        """Return the state observed before each step."""
-        return [{}, *(observed_state(seen) for seen in self.trace)]
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -138,10 +160,11 @@ def questions_of(scenario: Scenario, trace: Trace) -> Iterator[Question]:
 
     The state comes first: it depends on fewer conventions than what is made with it.
     """
+    answered = Answered(scenario, trace)
     for index, seen in enumerate(trace):
-        yield Question(scenario, trace, index, WHAT_IS_SHOWN)
+        yield Question(answered, index, WHAT_IS_SHOWN)
         for name in sorted(seen.observed, key=lambda name: name not in STATE):
-            yield Question(scenario, trace, index, name)
+            yield Question(answered, index, name)
 
 
 @dataclass(frozen=True)

@@ -43,17 +43,27 @@ def value_to_json(value: object) -> object:
 
 def layer_to_json(layer: Layer) -> Json:
     """Return a layer's arguments; those the user did not write are left out."""
-    return {
-        field.name: value_to_json(getattr(layer, field.name))
-        for field in fields(layer)
-        if getattr(layer, field.name) is not ABSENT
-    }
+    return arguments_to_json(layer)
 
 
 def step_to_json(step: Step) -> Json:
-    """Return a step's name under `step`, and all its arguments."""
-    arguments = {field.name: value_to_json(getattr(step, field.name)) for field in fields(step)}
-    return {"step": type(step).__name__, **arguments}
+    """Return a step's name under `step`, and all its arguments.
+
+    Those that most scenarios leave absent are written under `further`, where there are any.
+    """
+    said = arguments_to_json(step)
+    optional = {field.name for field in fields(step) if field.default is ABSENT}
+    further = {name: said.pop(name) for name in optional & set(said)}
+    return {"step": type(step).__name__, **said, **({"further": further} if further else {})}
+
+
+def arguments_to_json(said: Layer | Step) -> Json:
+    """Return what a layer or step says; what the user did not write is left out."""
+    return {
+        field.name: value_to_json(getattr(said, field.name))
+        for field in fields(said)
+        if getattr(said, field.name) is not ABSENT
+    }
 
 
 def scenario_to_json(scenario: Scenario) -> Json:

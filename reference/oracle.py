@@ -20,6 +20,7 @@ from reference.later import Later, Quantities
 from reference.layer import LayerMeaning
 from reference.normalisation import Normaliser, output
 from reference.program import Execution, Refusal
+from reference.rounding import Format
 from reference.running import Hidden, descended
 from reference.shared import SharedExecutor
 from reference.updating import Batch
@@ -241,10 +242,8 @@ class Oracle(SharedExecutor):
 
         A float64 layer that computes in float32 rounds what it is given. Clause BN-1.6.
         """
-        values = values_of(tensor)
-        if self.meaning.layer.dtype == "float64":
-            values = self.form.rounded(values)
-        return np.moveaxis(values, self.meaning.channel_axis, -1)
+        form = self.form if self.meaning.layer.dtype == "float64" else None
+        return values_of(tensor, self.meaning.channel_axis, form)
 
     def pooled(self, tensor: Tensor) -> Array:
         """Return a tensor as ``(n, channels)``. Clause BN-3.1."""
@@ -264,8 +263,9 @@ class Oracle(SharedExecutor):
 
 
 @lru_cache(maxsize=4096)
-def values_of(tensor: Tensor) -> Array:
-    """Return the values of a tensor as float64, in its shape."""
+def values_of(tensor: Tensor, channel_axis: int, form: Format | None) -> Array:
+    """Return the values of a tensor as float64, with the channel axis last, rounded to a format."""
     array = np.array(tensor.values, dtype=np.float64).reshape(tensor.shape)
+    array = np.moveaxis(array if form is None else form.rounded(array), channel_axis, -1)
     array.setflags(write=False)
     return array

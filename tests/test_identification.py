@@ -13,6 +13,7 @@ from harness.findings import findings
 from harness.identification import WHAT_IS_SHOWN, Question
 from harness.implementations import Implementation
 from harness.judge import Refused, Seen
+from harness.questions import Answered
 from harness.session import Session
 from harness.solving import simplest, solved
 from reference.conventions import REGISTRY
@@ -74,12 +75,12 @@ def test_only_conventions_a_quantity_depends_on_are_tried():
     scenario, trace = a_trace("training-output")
     everything = {axis.id: axis.values for axis in REGISTRY.values()}
     mean = identification.explored(
-        Question(scenario, trace, 1, "running_mean"), everything, MOST_COMBINATIONS
+        Question(Answered(scenario, trace), 1, "running_mean"), everything, MOST_COMBINATIONS
     )
     assert "epsilon-placement" not in mean.scope
     assert "running-variance-factor" not in mean.scope
     output = identification.explored(
-        Question(scenario, trace, 1, "output"), everything, MOST_COMBINATIONS
+        Question(Answered(scenario, trace), 1, "output"), everything, MOST_COMBINATIONS
     )
     assert "epsilon-placement" in output.scope
     assert "bare-call" not in output.scope

@@ -70,6 +70,7 @@ def steps(recorder: Recorder, adapter: Any, scenario: Json) -> List[Json]:
                     program = recorder.call(adapter.Program, layer)
                 arguments = named(recorder, step)
                 method = recorder.attribute(program, method_name(arguments.pop("step")))
+                arguments.update(named(recorder, arguments.pop("further", {})))
                 done["seen"] = observed(recorder, recorder.call(method, **arguments))
             with recorder.block(done["observing"]):
                 method = recorder.attribute(program, "observe")
