@@ -14,8 +14,8 @@ from tests.asking import clean_cell, expressible, judged, said
 from tests.fakes.departure import Departure
 from tests.fakes.fault import CLEAN
 from tests.fakes.planted import FAULTS
+from tests.faults_page import CONVICTIONS, PAGE, page
 
-CONVICTIONS = {"differs", "refused", "should have refused"}
 EXPRESSIBLE_AT_LEAST = {"argument": 105, "switch": 90, "deferred": 95}
 DISTINCT_AT_LEAST = 50
 ONLY_AT_ANOTHER_RANK_OR_DTYPE = ("rank-", "float64")
@@ -228,9 +228,6 @@ def test_scenarios_tell_different_things(signatures):
     assert len([caught for caught in groups if caught]) >= DISTINCT_AT_LEAST
 
 
-def test_who_caught_what(catching):
-    """`pytest tests/test_faults.py -k who_caught_what -s` prints the table."""
-    rows = {name: [cell.scenario.name for cell in found] for name, found in catching.items()}
-    for name, scenarios in rows.items():
-        sys.stdout.write(f"\n{name} → {', '.join(scenarios[:5])} ({len(scenarios)})")
-    assert all(rows.values())
+def test_page_says_who_caught_what(catching):
+    caught = {name: [cell.scenario.name for cell in found] for name, found in catching.items()}
+    assert PAGE.read_text(encoding="utf-8") == page(caught), "run `make faults`"
