@@ -40,7 +40,7 @@ class Weights:
         return misread_in(form, self)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 15)
 def misread_in(form: Format, weights: Weights) -> tuple[float, float]:
     """Return what `Weights.misread` does; weights are few and asked for often."""
     apart = abs(float(Fraction(weights.keep) + Fraction(weights.give) - 1))
@@ -92,6 +92,11 @@ def debiased(
     """
     biased = blended(state.biased, batch, weights, form)
     updates = state.updates + 1
+    return corrected(biased, updates, weights, form), Debiased(biased, updates)
+
+
+def corrected(biased: Bounded, updates: int, weights: Weights, form: Format) -> Bounded:
+    """Return a biased average after so many updates, divided by the weight it has collected."""
     power = weights.keep**updates
     correction = 1 - power
     moved = updates * max(weights.misread(form))
@@ -105,7 +110,7 @@ def debiased(
         error = biased.bound / least + np.abs(value) * (slack / least)
         error = error + form.accumulated(2) * (np.abs(value) + error)
         error = error + form.loss + form.flush / least
-    return form.settled(value, error), Debiased(biased, updates)
+    return form.settled(value, error)
 
 
 @dataclass(frozen=True)
