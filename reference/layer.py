@@ -12,7 +12,7 @@ from reference.chosen import Conventions
 from reference.conventions import DRAWN
 from reference.later import Quantities
 from reference.program import Refusal
-from reference.rounding import Format, format_named, stored
+from reference.rounding import Format, format_named, kept
 from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Layer, Tensor
 
@@ -66,7 +66,7 @@ class LayerMeaning:
     def stored(self, quantity: str, value: Bounded) -> Bounded:
         """Return a quantity as it is stored: rounded once more in a layer of low precision."""
         form = self.format_of(quantity)
-        return stored(value, form) if self.low_precision and form is not None else value
+        return kept(value, form) if self.low_precision and form is not None else value
 
     @property
     def gamma(self) -> str:

@@ -8,6 +8,7 @@ closed form, or is a short sum, and the bound obeys a recurrence in plain number
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,25 +24,26 @@ def blended_often(
 
     None where an intermediate may overflow, or is not a number: then each turn must be asked for.
     """
-    steps = [Step.of(each, form) for each in {w: None for w in weights}]
-    known = dict(zip({w: None for w in weights}, steps, strict=True))
-    found = [
-        channel_blended(*numbers, [known[each] for each in weights], form)
-        for numbers in zip(
-            *(np.atleast_1d(each).tolist() for each in (old.value, old.bound)),
-            *(np.broadcast_to(each, np.shape(old.value)).tolist() for each in parts(batch)),
-            strict=True,
-        )
-    ]
-    values, bounds = (np.array(each, dtype=np.float64) for each in zip(*found, strict=True))
+    shape = np.shape(old.value)
+    numbers = (old.value, old.bound, batch.value, batch.bound)
+    data = tuple(np.broadcast_to(each, shape).tobytes() for each in numbers)
+    values, bounds = blended_bytes(data, tuple(weights), form)
     if not np.all(np.abs(values) + bounds < form.largest / 4):
         return None
-    return Bounded(values.reshape(np.shape(old.value)), bounds.reshape(np.shape(old.value)))
+    return Bounded(values.reshape(shape), bounds.reshape(shape))
 
 
-def parts(quantity: Bounded) -> tuple[Array, Array]:
-    """Return value and bound."""
-    return quantity.value, quantity.bound
+@lru_cache(maxsize=1024)
+def blended_bytes(
+    data: tuple[bytes, ...], weights: tuple[Weights, ...], form: Format
+) -> tuple[Array, Array]:
+    """Return values and bounds, flat; one long run is judged under many conventions."""
+    known = {each: Step.of(each, form) for each in set(weights)}
+    steps = [known[each] for each in weights]
+    channels = zip(*(np.frombuffer(each).tolist() for each in data), strict=True)
+    found = [channel_blended(*numbers, steps, form) for numbers in channels]
+    values, bounds = zip(*found, strict=True)
+    return np.array(values), np.array(bounds)
 
 
 class Step:

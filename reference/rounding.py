@@ -150,7 +150,7 @@ def stored(quantity: Bounded, form: Format) -> Bounded:
     Rounding is monotone, so what may be stored lies between the roundings of the least and the
     greatest admissible value; a number the format has stays exact. Where the format's kernels may
     flush, zero is admitted for what is below the smallest normal number. The bound is infinite
-    where a value may overflow; what must overflow is infinite itself.
+    where a value may overflow.
     """
     low, high = widened(quantity)
     least, greatest = form.rounded(low), form.rounded(high)
@@ -160,11 +160,20 @@ def stored(quantity: Bounded, form: Format) -> Bounded:
         greatest = np.where(tiny, np.maximum(greatest, 0.0), greatest)
     with np.errstate(invalid="ignore"):
         error = np.maximum(greatest - quantity.value, quantity.value - least)
-        found = form.settled(quantity.value, error)
-    beyond = np.isinf(least) & (least == greatest) & np.isfinite(quantity.bound)
+        return form.settled(quantity.value, error)
+
+
+def kept(quantity: Bounded, form: Format) -> Bounded:
+    """Return a quantity after it was stored in a variable or an output, and so certainly rounded.
+
+    As `stored`, but what must overflow is infinite itself.
+    """
+    found = stored(quantity, form)
+    low, high = (form.rounded(end) for end in widened(quantity))
+    beyond = np.isinf(low) & (low == high) & np.isfinite(quantity.bound)
     if not beyond.any():
         return found
-    return Bounded(np.where(beyond, least, found.value), np.where(beyond, 0.0, found.bound))
+    return Bounded(np.where(beyond, low, found.value), np.where(beyond, 0.0, found.bound))
 
 
 def widened(quantity: Bounded) -> tuple[Array, Array]:

@@ -34,14 +34,6 @@ SCENARIOS = (
         clauses=("BN-4.1", "BN-5.1"),
     ),
     scenario(
-        name="two-thousand-inferences",
-        question="Do two thousand inferences leave the running statistics to the last bit?",
-        layer=replace(BASE, decay=DECAY),
-        steps=(Call(X, TRUE), Call(X, Training.FALSE, repeat=2000)),
-        settles=("inference-updates",),
-        clauses=("BN-5.2",),
-    ),
-    scenario(
         name="ten-thousand-batches-averaged",
         question="After five thousand batches of one kind and as many of another, is the "
         "cumulative average midway?",
