@@ -399,6 +399,17 @@ STATISTICS = (
         translation="Skip the layer, or the whole step, where the batch is empty.",
     ),
     Axis(
+        "empty-batch-gradients",
+        "choice",
+        ("zero", "NaN to gamma", "none"),
+        question="Which gradients does a batch without samples give?",
+        meaning="Whether training on a batch without samples gives gamma and beta gradients of "
+        "zero, gamma one of NaN, or neither of them any.",
+        consequence="One optimiser step on an empty batch turns gamma into NaN for good, or stops "
+        "with an error where a gradient is missing, or passes unnoticed.",
+        translation="Skip the layer, or the whole step, where the batch is empty.",
+    ),
+    Axis(
         "non-finite-input",
         "choice",
         ("reaches the running statistics", "kept out"),

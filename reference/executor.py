@@ -175,6 +175,12 @@ class Executor(Normalising):
             return seen
         zero = exact(np.zeros(batch.x.shape[1]))
         found = self.learned({"dgamma": zero, "dbeta": zero}, execution)
+        if found and not self.by_running_statistics(execution):  # Clause BN-3.8
+            rule = self.conventions["empty-batch-gradients"]
+            if rule == "none":
+                found = {}
+            elif rule == "NaN to gamma" and "dgamma" in found:
+                found["dgamma"] = exact(zero.value * np.nan)
         found["dx"] = exact(batch.x)
         if gradient.dx_weights is not None:
             found["second_dx"] = exact(batch.x)

@@ -99,14 +99,15 @@ def corrected(biased: Bounded, updates: int, weights: Weights, form: Format) -> 
     """Return a biased average after so many updates, divided by the weight it has collected."""
     power = weights.keep**updates
     correction = 1 - power
-    moved = updates * max(weights.misread(form))
-    if 0 < power < 1:
-        moved += form.misread(updates) * abs(math.log(weights.keep)) * power
-    slack = moved + form.accumulated(updates + form.root) * (power + moved)
+    size = abs(power)
+    moved = updates * max(weights.misread(form)) * max(1.0, size)
+    if 0 < size < 1:
+        moved += form.misread(updates) * abs(math.log(abs(weights.keep))) * size
+    slack = moved + form.accumulated(updates + form.root) * (size + moved)
     slack += form.roundoff * (1 + slack) + form.loss
     with np.errstate(all="ignore"):
         value = biased.value / correction
-        least = np.float64(correction - slack if correction > slack else 0.0)
+        least = np.float64(max(abs(correction) - slack, 0.0))
         error = biased.bound / least + np.abs(value) * (slack / least)
         error = error + form.accumulated(2) * (np.abs(value) + error)
         error = error + form.loss + form.flush / least

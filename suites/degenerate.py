@@ -35,6 +35,7 @@ ONE_VALUE = ("one-value-per-channel",)
 EMPTY = ("empty-batch",)
 ONE_VALUE_SOURCES = (TORCH, "https://github.com/pytorch/pytorch/issues/1381")
 EMPTY_SOURCES = (
+    "https://github.com/pytorch/pytorch/pull/32820",
     "https://github.com/pytorch/pytorch/issues/12013",
     "https://github.com/pytorch/pytorch/pull/30035",
     "https://github.com/tensorflow/tensorflow/pull/33444",
@@ -141,8 +142,8 @@ SCENARIOS = (
             question=f"Which gradients has training on a batch without {what}?",
             layer=layer,
             steps=(Call(nothing, TRUE, nothing),),
-            settles=EMPTY,
-            clauses=("BN-3.5", "BN-7.2", "BN-7.3"),
+            settles=("empty-batch-gradients",),
+            clauses=("BN-3.8", "BN-3.5"),
             sources=EMPTY_SOURCES,
         )
         for word, what, layer, nothing in (

@@ -40,6 +40,7 @@ ALL = {
     "epsilon-of-zero": "used as written",
     "epsilon-below-zero": "used as written",
     "momentum-out-of-range": "used as written",
+    "empty-batch-gradients": "zero",
 }
 
 FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
