@@ -244,9 +244,7 @@ class Program:
         return self.run(fetches, one.updates + two.updates, feed)
 
     def gradients_of_both(self, first, second, training):
-        """Return the gradients of the weighted sum of two outputs; `dx_weights` holds the second's
-        weights.
-        """
+        """Return the gradients of both sums; `dx_weights` is fed the second's weights."""
         sources = dict(self.learning(), dx=self.x, dx_of_second=self.second)
 
         def make():

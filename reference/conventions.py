@@ -162,8 +162,8 @@ ARGUMENTS = (
         question="May epsilon be negative?",
         meaning="Whether an epsilon below zero is used as written, refused when the layer is made, "
         "by its executions in training alone, or by every execution.",
-        consequence="Where it is used, a sign lost in a configuration shows only once some variance "
-        "is small enough to turn outputs into NaN.",
+        consequence="Where it is used, a sign lost in a configuration shows only once "
+        "some variance is small enough to turn outputs into NaN.",
         translation="Write a positive epsilon.",
     ),
     Axis(

@@ -41,7 +41,7 @@ def blended_bytes(
     known = {each: Step.of(each, form) for each in set(weights)}
     steps = [known[each] for each in weights]
     channels = zip(*(np.frombuffer(each).tolist() for each in data), strict=True)
-    found = [channel_blended(*numbers, steps, form) for numbers in channels]
+    found = [channel_blended(tuple(numbers), steps, form) for numbers in channels]
     values, bounds = zip(*found, strict=True)
     return np.array(values), np.array(bounds)
 
@@ -61,14 +61,13 @@ class Step:
 
 
 def channel_blended(
-    value: float,
-    error: float,
-    new: float,
-    new_error: float,
-    steps: Sequence[Step],
-    form: Format,
+    numbers: tuple[float, ...], steps: Sequence[Step], form: Format
 ) -> tuple[float, float]:
-    """Return value and bound of one channel after every step; see `reference.running.blended`."""
+    """Return value and bound of one channel after every step; see `reference.running.blended`.
+
+    `numbers` are value and bound of the average, and of what it is fed.
+    """
+    value, error, new, new_error = numbers
     two, three, unit = form.accumulated(2), form.accumulated(3), form.roundoff
     loss = 3 * form.loss + 6 * form.flush
     size_of_new = abs(new) + new_error

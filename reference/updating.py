@@ -18,8 +18,8 @@ from reference.later import Later, Quantities
 from reference.layer import STATISTICS, WARM_UP, ZERO_DEBIAS, LayerMeaning
 from reference.moments import Moments, batch_moments, scaled
 from reference.program import Execution, Switches
-from reference.rounding import Format, format_named, stored
 from reference.repeated import blended_often
+from reference.rounding import Format, format_named, stored
 from reference.running import Debiased, Hidden, Weights, blended, corrected, debiased, fresh
 from suites.vocabulary import Layer, Updates
 

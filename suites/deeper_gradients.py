@@ -17,6 +17,7 @@ from suites.vocabulary import (
     Enclose,
     EvalMode,
     Fit,
+    Form,
     Layer,
     Scenario,
     SetTrainable,
@@ -43,6 +44,7 @@ EVEN = Tensor("float32", (4, 3), (0.5, 2.0, 8.0, -0.5, 0.0, 7.0, 1.0, 1.5, 9.0, 
 CONSTANT = Tensor("float32", (4, 3), (0.5, -1.0, 2.0) * 4)
 THROUGH = ("training-gradient",)
 CONSTANTS = ("inference-gradient",)
+FORMS: dict[str, Form] = {"one after the other": "subclassed", "composed": "functional"}
 
 
 def with_gamma(*values: float) -> Layer:
@@ -191,13 +193,13 @@ SCENARIOS = (
             question="Are the gradients to gamma and beta of a layer applied to two inputs in one "
             f"execution the sums of both{said}?",
             layer=layer,
-            steps=(CallTwice(*inputs, mode, form, *upstream),),
+            steps=(CallTwice(*inputs, mode, FORMS[form], *upstream),),
             about=("dx", "dx_of_second", "dgamma", "dbeta"),
             settles=settles,
             clauses=("BN-7.6", "BN-5.4"),
         )
         for word, said, layer, inputs, upstream, mode, form, settles in (
-            ("", "", LAYER, (X, OTHER), (DY, OTHER_DY), TRUE, "subclassed", THROUGH),
+            ("", "", LAYER, (X, OTHER), (DY, OTHER_DY), TRUE, "one after the other", THROUGH),
             (
                 "-rank-4",
                 ", on images",
@@ -205,7 +207,7 @@ SCENARIOS = (
                 (X4, OTHER4),
                 (DY4, OTHER_DY4),
                 TRUE,
-                "subclassed",
+                "one after the other",
                 THROUGH,
             ),
             (
@@ -215,7 +217,7 @@ SCENARIOS = (
                 (X, OTHER),
                 (DY, OTHER_DY),
                 FALSE,
-                "subclassed",
+                "one after the other",
                 CONSTANTS,
             ),
             (
@@ -225,7 +227,7 @@ SCENARIOS = (
                 (X, OTHER),
                 (DY, OTHER_DY),
                 TRUE,
-                "functional",
+                "composed",
                 THROUGH,
             ),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from suites.inputs import BASE, TRAINED, at_offset, batch, of_dtype, weights
+from suites.inputs import BASE, TRAINED, at_offset, of_dtype, weights
 from suites.sources import KERAS, PAPER, TORCH
 from suites.vocabulary import Call, Scenario, Tensor, Training
 
@@ -14,11 +14,11 @@ scenario = partial(
 )
 TRUE, FALSE = Training.TRUE, Training.FALSE
 OFFSETS = (3, 7, 10, 13, 17, 20)
-ONE_PASS = "https://github.com/keras-team/keras/pull/18795"
+TWO_PASSES = "https://github.com/keras-team/keras/pull/18795"
 SUBNORMAL = 2.0**-134
 SMALL = 2.0**-60
-LARGE = (2, -1, 3, -3, 2, 1, 1, -2, -3, 0, 1, -1)
-"""Values per channel whose squares, in units of 2¹⁸, have a mean beyond float16."""
+WIDE = Tensor("float16", (2, 3), (200.0, -100.0, 0.0, -200.0, 300.0, 400.0))
+"""A population variance of 40000 fits into float16, the sample variance of 80000 does not."""
 
 SCENARIOS = (
     *(
@@ -30,7 +30,7 @@ SCENARIOS = (
             steps=(Call(at_offset(f"offset/{power}", 2.0**power, 0.125), TRUE),),
             settles=("training-output-statistics",),
             clauses=("BN-3.2", "BN-4.5"),
-            sources=(ONE_PASS, "https://doi.org/10.1080/00031305.1983.10483115"),
+            sources=(TWO_PASSES, "https://doi.org/10.1080/00031305.1983.10483115"),
         )
         for power in OFFSETS
     ),
@@ -103,36 +103,16 @@ SCENARIOS = (
         clauses=("BN-1.1", "BN-6.2"),
         sources=(PAPER,),
     ),
-    *(
-        scenario(
-            name=f"{dtype}-inference-of-large-values",
-            question=f"Does a {dtype} layer map values near the end of float16 in inference?",
-            layer=replace(
-                of_dtype(TRAINED, dtype),
-                running_variance=Tensor(dtype, (3,), (1024.0, 4096.0, 16384.0)),
-            ),
-            steps=(
-                Call(Tensor(dtype, (2, 3), (32768.0, 16384.0, 8192.0, -32768.0, 0.0, 2.0)), FALSE),
-            ),
-            about=("output",),
-            settles=("inference-output-statistics",),
-            clauses=("BN-10.1", "BN-6.2"),
-            sources=(KERAS, TORCH),
-        )
-        for dtype in ("float16", "bfloat16")
-    ),
     scenario(
-        name="float16-variance-beyond-its-range",
-        question="What becomes of a float16 layer whose batch variance is beyond float16?",
-        layer=of_dtype(BASE, "float16"),
-        steps=(
-            Call(Tensor("float16", (4, 3), tuple(512.0 * k for k in LARGE)), TRUE),
-            Call(batch("low-precision", 2, dtype="float16"), FALSE),
-        ),
+        name="float16-running-variance-beyond-its-range",
+        question="What becomes of a float16 layer once its running variance is to be 80000?",
+        layer=replace(of_dtype(BASE, "float16"), decay=0.0),
+        steps=(Call(WIDE, TRUE), Call(WIDE, FALSE)),
         settles=("low-precision-statistics",),
         clauses=("BN-10.6", "BN-10.4"),
         sources=(
             "https://github.com/keras-team/keras-core/pull/412",
+            "https://github.com/pytorch/pytorch/issues/70901",
             "https://github.com/pytorch/pytorch/pull/126525",
         ),
     ),

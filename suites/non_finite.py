@@ -8,7 +8,7 @@ from functools import partial
 
 from suites.inputs import TRAINED, batch, changed, spoiled, weights
 from suites.sources import CONTRIB, KERAS, PAPER, TORCH
-from suites.vocabulary import Call, Layer, Scenario, Tensor, Training
+from suites.vocabulary import Absent, Call, Scenario, Tensor, Training
 
 scenario = partial(
     Scenario,
@@ -25,11 +25,10 @@ NON_FINITE = ("non-finite-input",)
 OUTPUTS = ("training-output-statistics", "inference-output-statistics")
 
 
-def with_nan(layer: Layer, variable: str) -> Layer:
-    """Return the layer with NaN in the second channel of one of its initial values."""
-    given = getattr(layer, variable)
-    assert isinstance(given, Tensor)
-    return replace(layer, **{variable: spoiled(given, 1)})
+def with_nan(values: Tensor | Absent) -> Tensor:
+    """Return initial values with NaN in the second channel."""
+    assert isinstance(values, Tensor)
+    return spoiled(values, 1)
 
 
 SCENARIOS = (
@@ -101,22 +100,22 @@ SCENARIOS = (
     *(
         scenario(
             name=f"nan-in-{word}",
-            question=f"Does a NaN in {said} of one channel stay in that channel?",
-            layer=with_nan(LAYER, variable),
+            question=f"Does a NaN in {word} of one channel stay in that channel?",
+            layer=layer,
             steps=(Call(X, TRUE, DY), Call(X, FALSE, DY)),
             settles=OUTPUTS,
             clauses=("BN-9.8",),
         )
-        for word, said, variable in (
-            ("gamma", "gamma", "gamma"),
-            ("beta", "beta", "beta"),
+        for word, layer in (
+            ("gamma", replace(LAYER, gamma=with_nan(LAYER.gamma))),
+            ("beta", replace(LAYER, beta=with_nan(LAYER.beta))),
         )
     ),
     scenario(
         name="nan-in-a-running-statistic",
         question="Does a running variance that is NaN leave training as it is, and inference of "
         "the other channels?",
-        layer=with_nan(LAYER, "running_variance"),
+        layer=replace(LAYER, running_variance=with_nan(LAYER.running_variance)),
         steps=(Call(X, TRUE, DY), Call(X, FALSE), Call(X, TRUE)),
         settles=("training-output-statistics",),
         clauses=("BN-9.8", "BN-9.2", "BN-6.1"),

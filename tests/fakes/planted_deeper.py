@@ -1,4 +1,4 @@
-"""Faults that only deep questions show: at rank 4, at zero, at the ends of a range, after long runs."""
+"""Faults that only deep questions show: at zero, at the ends of a range, after long runs."""
 
 from __future__ import annotations
 
@@ -128,7 +128,41 @@ class UntrackedInferenceHoldsStatistics(switch_style.Layer):
         return execution.training
 
 
+@switch_layer(
+    "evaluation-gradient-of-images-like-training", "eval() on images leaves dx as it was."
+)
+class EvaluationGradientOfImagesLikeTraining(switch_style.Layer):
+    def flows_through_statistics(self, execution):
+        return execution.by_batch or execution.x.ndim == 4
+
+
+@layer("dx-without-parameters-is-dy", "Without gamma and beta, dx in inference is dy itself.")
+class DxWithoutParametersIsDy(PlainLayer):
+    def gradient_of_x(self, execution, dy):
+        if self.gamma is None and self.beta is None and not execution.by_batch:
+            return dy
+        return super().gradient_of_x(execution, dy)
+
+
 # Batches that barely are ones.
+
+
+@switch_layer(
+    "one-value-checked-in-training-only", "Without statistics, one value is inferred from."
+)
+class OneValueCheckedInTrainingOnly(switch_style.Layer):
+    def forward(self, x, training):
+        self.least_values = 2 if training else 0
+        return super().forward(x, training)
+
+
+@layer("empty-batch-refused-in-inference", "Inference on no samples raises.")
+class EmptyBatchRefusedInInference(PlainLayer):
+    def forward(self, x, training):
+        if not training and not x.size:
+            message = "the batch is empty"
+            raise ValueError(message)
+        return super().forward(x, training)
 
 
 @deferred_layer("one-value-divides-by-zero", "The factor of the running variance is 1/0 for n = 1.")
@@ -253,16 +287,6 @@ class RunningVarianceTakesInEpsilon(PlainLayer):
         return super().variance_for_running(variance, x) + self.epsilon
 
 
-@program("float16-variables-saturate", "What overflows float16 is kept as its largest number.")
-class Float16VariablesSaturate(Program):
-    def store(self):
-        for name, _ in self.initial:
-            value = getattr(self.bn, name)
-            if value is not None and self.storage(name) == np.float16:
-                setattr(self.bn, name, np.clip(value, -65504, 65504))
-        super().store()
-
-
 # Momentum and epsilon at the ends of their ranges.
 
 
@@ -323,8 +347,10 @@ class EpsilonOfZeroIsTheDefault(Program):
 @switch_layer("cumulative-average-of-a-thousand", "The cumulative average counts to 1000 at most.")
 class CumulativeAverageOfAThousand(switch_style.Layer):
     def decay_now(self):
-        return super().decay_now() if self.decay is not None else 1 - 1 / min(
-            self.updates_counted, 1000
+        return (
+            super().decay_now()
+            if self.decay is not None
+            else 1 - 1 / min(self.updates_counted, 1000)
         )
 
 
