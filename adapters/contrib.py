@@ -192,21 +192,24 @@ class Program:
 
     def gradients(self, output, key):
         """Return the gradients of ``sum(dy * output)``; a parameter that is not there has none."""
-        own = self.variables()
-        with self.graph.as_default():
-            trainable = {variable.op.name for variable in tf.trainable_variables()}
-        parameters = {
-            "d" + name: own[name]
-            for name in ("gamma", "beta")
-            if name in own and own[name].op.name in trainable
-        }
-        sources = dict(parameters, dx=self.x)
+        sources = dict(self.learning(), dx=self.x)
 
         def make():
             tensors = tf.gradients(tf.reduce_sum(self.dy * output), list(sources.values()))
             return {name: tensor for name, tensor in zip(sources, tensors) if tensor is not None}
 
         return self.once(("gradients", *key), make)
+
+    def learning(self):
+        """Return those of gamma and beta that are trainable, by their gradients."""
+        own = self.variables()
+        with self.graph.as_default():
+            trainable = {variable.op.name for variable in tf.trainable_variables()}
+        return {
+            "d" + name: own[name]
+            for name in ("gamma", "beta")
+            if name in own and own[name].op.name in trainable
+        }
 
     def second_gradient(self, dx, key):
         """Return the gradient of ``sum(dx_weights * dx)``.
@@ -226,7 +229,7 @@ class Program:
         with framework_call():
             return self.session.run([fetches, updates], feed)[0]
 
-    def call_twice(self, first, second, training, form):
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
         """Two applications with shared variables, executed in one run with all their updates."""
         if form == "functional":
             raise NotExpressible("A TF1 graph is built by functions; it has no functional models.")
@@ -234,7 +237,21 @@ class Program:
         one = self.application(training)
         two = self.once(("second", training), lambda: self.apply(self.second, training, "python"))
         fetches = {"output": one.output, "second_output": two.output}
-        return self.run(fetches, one.updates + two.updates, {self.x: first, self.second: second})
+        feed = {self.x: first, self.second: second}
+        if first_dy is not None:
+            feed.update({self.dy: first_dy, self.dx_weights: second_dy})
+            fetches.update(self.gradients_of_both(one.output, two.output, training))
+        return self.run(fetches, one.updates + two.updates, feed)
+
+    def gradients_of_both(self, first, second, training):
+        """Return the gradients of both sums; `dx_weights` is fed the second's weights."""
+        sources = dict(self.learning(), dx=self.x, dx_of_second=self.second)
+
+        def make():
+            total = tf.reduce_sum(self.dy * first) + tf.reduce_sum(self.dx_weights * second)
+            return dict(zip(sources, tf.gradients(total, list(sources.values()))))
+
+        return self.once(("gradients of both", training), make)
 
     def enclose(self, training, form):
         """The graph is the model; its model function hands `is_training` on, fixes or omits it."""

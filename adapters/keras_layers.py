@@ -159,21 +159,31 @@ class Program:
         with framework_call():
             return (self.model or self.bn)(x, **training)
 
-    def call_twice(self, first, second, training, form):
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
         """Apply the shared layer twice: in a forward pass, or in a functional model called once.
 
         In a functional model Keras, not the user, orders the applications.
         """
         shared = self.model or self.bn
         keywords = training_keyword(training)
-        with framework_call():
-            if form == "functional":
+        if form == "functional":
+            with framework_call():
                 inputs = [self.input(), self.input()]
                 siamese = keras.Model(inputs, [shared(each) for each in inputs])
-                outputs = siamese([first, second], **keywords)
-            else:
-                outputs = [shared(self.tensor(x), **keywords) for x in (first, second)]
-        return {"output": backend.array(outputs[0]), "second_output": backend.array(outputs[1])}
+
+        def forward(tensors):
+            with framework_call():
+                if form == "functional":
+                    return siamese(tensors, **keywords)
+                return [shared(x, **keywords) for x in tensors]
+
+        tensors = [self.tensor(x) for x in (first, second)]
+        if first_dy is None:
+            outputs = forward(tensors)
+            return {"output": backend.array(outputs[0]), "second_output": backend.array(outputs[1])}
+        weights = [self.tensor(dy) for dy in (first_dy, second_dy)]
+        found = backend.gradients_of_both(forward, tensors, self.learning(), weights)
+        return {name: backend.array(value) for name, value in found.items()}
 
     def input(self):
         """Return the symbolic input of a functional model."""

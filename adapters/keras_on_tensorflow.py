@@ -76,3 +76,16 @@ def gradients(forward, x, variables, dy, dx_weights):
             zero = tf.UnconnectedGradients.ZERO
             found["second_dx"] = outer.gradient(weighted, x, unconnected_gradients=zero)
     return dict(found, output=output)
+
+
+def gradients_of_both(forward, inputs, variables, weights):
+    """Return both outputs and the gradients of the sum over both of ``sum(dy * output)``."""
+    with tf.GradientTape() as tape:
+        for x in inputs:
+            tape.watch(x)
+        outputs = forward(inputs)
+        losses = [tf.reduce_sum(dy * output) for dy, output in zip(weights, outputs)]
+        loss = losses[0] + losses[1]
+    with framework_call():
+        found = tape.gradient(loss, dict(variables, dx=inputs[0], dx_of_second=inputs[1]))
+    return dict(found, output=outputs[0], second_output=outputs[1])

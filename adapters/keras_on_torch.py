@@ -73,3 +73,15 @@ def second_gradient(x, dx, weights):
     with framework_call():
         (second,) = torch.autograd.grad(dx, x, weights, allow_unused=True)
     return torch.zeros_like(x) if second is None else second
+
+
+def gradients_of_both(forward, inputs, variables, weights):
+    """Return both outputs and the gradients of the sum over both of ``sum(dy * output)``."""
+    for x in inputs:
+        x.requires_grad_()
+    outputs = forward(inputs)
+    names = ["dx", "dx_of_second", *variables]
+    sources = [*inputs, *(variable.value for variable in variables.values())]
+    with framework_call():
+        found = torch.autograd.grad(outputs, sources, weights, allow_unused=True)
+    return dict(zip(names, found), output=outputs[0], second_output=outputs[1])

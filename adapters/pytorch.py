@@ -179,13 +179,28 @@ class Program:
             (second,) = torch.autograd.grad(dx, x, weights, allow_unused=True)
         return torch.zeros_like(x) if second is None else second
 
-    def call_twice(self, first, second, training, form):
-        """Apply the one module to two inputs within one forward pass."""
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
+        """Apply the one module to two inputs within one forward pass; autograd adds up."""
         if form == "functional":
             raise NotExpressible("PyTorch composes no model of several inputs from its layers.")
         self.switch(training)
-        outputs = [self.forward(self.tensor(x)) for x in (first, second)]
-        return {"output": self.array(outputs[0]), "second_output": self.array(outputs[1])}
+        inputs = [self.tensor(x).requires_grad_(first_dy is not None) for x in (first, second)]
+        outputs = [self.forward(x) for x in inputs]
+        seen = {"output": self.array(outputs[0]), "second_output": self.array(outputs[1])}
+        if first_dy is not None:
+            weights = [self.tensor(dy) for dy in (first_dy, second_dy)]
+            seen.update(self.gradients_of_both(inputs, outputs, weights))
+        return seen
+
+    def gradients_of_both(self, inputs, outputs, weights):
+        """Return the gradients of the sum over both outputs of ``sum(dy * output)``."""
+        parameters = {"dgamma": self.bn.weight, "dbeta": self.bn.bias}
+        sources = {n: p for n, p in parameters.items() if p is not None and p.requires_grad}
+        with framework_call():
+            found = torch.autograd.grad(outputs, [*inputs, *sources.values()], weights)
+        seen = {name: observed(each) for name, each in zip(sources, found[2:])}
+        seen.update(dx=self.array(found[0]), dx_of_second=self.array(found[1]))
+        return seen
 
     def enclose(self, training, form):
         """Put the module in a `Sequential`, or in a module whose `forward` applies it."""

@@ -217,7 +217,8 @@ def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
     """Return the absolute error and the part of the bound it takes up, element by element.
 
     NaN agrees with NaN and an infinity with itself; otherwise neither agrees with anything. But
-    where the bound of a number is infinite, as where it may overflow, anything agrees.
+    where the bound of a number is infinite, as where it may overflow, anything agrees, and where
+    that of a NaN is, an infinity agrees too.
     """
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(observed - expected.value)
@@ -226,6 +227,7 @@ def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
         if (error < np.inf).all() and ((expected.bound > 0) & (expected.bound < np.inf)).all():
             return error, error / expected.bound
         same = (observed == expected.value) | (np.isnan(observed) & np.isnan(expected.value))
+        same = same | (np.isinf(observed) & np.isnan(expected.value) & np.isinf(expected.bound))
         error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
         fraction = np.where(error == 0, 0.0, error / expected.bound)
     fraction = np.where(~np.isfinite(error) | np.isnan(fraction), np.inf, fraction)

@@ -13,6 +13,7 @@ QUANTITIES = {
     "loss": "loss",
     "dx": "gradient to the input",
     "second_dx": "second-order gradient to the input",
+    "dx_of_second": "gradient to the second input",
     "dgamma": "gradient to gamma",
     "dbeta": "gradient to beta",
     "gamma": "gamma",
@@ -122,7 +123,9 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each
         case say.Call():
             return call_in_words(step)
         case say.CallTwice():
-            return f"apply the layer to two inputs in one execution, {mode_in_words(step.training)}"
+            gradients = "" if step.first_dy is ABSENT else ", asking for gradients"
+            mode = mode_in_words(step.training)
+            return f"apply the layer to two inputs in one execution, {mode}{gradients}"
         case say.Enclose():
             return enclose_in_words(step)
         case say.Compile():

@@ -29,6 +29,13 @@ OPEN = frozenset({DRAWN, OPEN_ORDER})
 """Values that admit what definite ones do; measured only where none of those explains what is seen,
 in every repetition."""
 
+WHERE_EPSILON_IS_REFUSED = (
+    "used as written",
+    "refused when made",
+    "refused in training",
+    "refused when executed",
+)
+
 ARGUMENTS = (
     Axis(
         "momentum-sense",
@@ -136,6 +143,39 @@ ARGUMENTS = (
         consequence="It shifts every output of the untrained layer, and so what a ReLU after it "
         "lets through.",
         translation="Set the initial value.",
+    ),
+    Axis(
+        "epsilon-of-zero",
+        "refusal",
+        WHERE_EPSILON_IS_REFUSED,
+        question="May epsilon be zero?",
+        meaning="Whether an epsilon of zero is used as written, refused when the layer is made, by "
+        "its executions in training alone, or by every execution.",
+        consequence="A converted or fused layer whose epsilon is zero runs here and stops with "
+        "an error there.",
+        translation="Write the least positive epsilon that does not show, such as 10⁻¹².",
+    ),
+    Axis(
+        "epsilon-below-zero",
+        "refusal",
+        WHERE_EPSILON_IS_REFUSED,
+        question="May epsilon be negative?",
+        meaning="Whether an epsilon below zero is used as written, refused when the layer is made, "
+        "by its executions in training alone, or by every execution.",
+        consequence="Where it is used, a sign lost in a configuration shows only once "
+        "some variance is small enough to turn outputs into NaN.",
+        translation="Write a positive epsilon.",
+    ),
+    Axis(
+        "momentum-out-of-range",
+        "refusal",
+        ("used as written", "refused when made", "refused in training", "cut to 0 and 1"),
+        question="May momentum lie outside 0 and 1?",
+        meaning="Whether a momentum argument below 0 or above 1 is used as written, refused when "
+        "the layer is made or by its executions in training, or cut to the nearer of 0 and 1.",
+        consequence="Used as written, running statistics overshoot or run away from the batch's, "
+        "and a running variance can become negative, which makes inference NaN.",
+        translation="Write a momentum between 0 and 1.",
     ),
 )
 
@@ -356,6 +396,17 @@ STATISTICS = (
         "the running statistics: both, or the mean, while the variance takes in a zero.",
         consequence="One empty batch, as a detector without a detection makes it, turns every "
         "later prediction into NaN, or passes unnoticed.",
+        translation="Skip the layer, or the whole step, where the batch is empty.",
+    ),
+    Axis(
+        "empty-batch-gradients",
+        "choice",
+        ("zero", "NaN to gamma", "none"),
+        question="Which gradients does a batch without samples give?",
+        meaning="Whether training on a batch without samples gives gamma and beta gradients of "
+        "zero, gamma one of NaN, or neither of them any.",
+        consequence="One optimiser step on an empty batch turns gamma into NaN for good, or stops "
+        "with an error where a gradient is missing, or passes unnoticed.",
         translation="Skip the layer, or the whole step, where the batch is empty.",
     ),
     Axis(

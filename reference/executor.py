@@ -14,15 +14,19 @@ import numpy as np
 
 from reference.bounded import Array, Bounded, exact
 from reference.later import Later, Quantities
+from reference.layer import STATISTICS
 from reference.normalisation import Normaliser, gradients, output
 from reference.normalising import Normalising, Statistics
 from reference.program import Execution, Refusal
+from reference.running import Hidden
 from reference.second_order import second_gradient, uncentred
 from reference.updating import Batch
 from suites.vocabulary import Updates
 
 T = TypeVar("T")
 UNCENTRED = "without the mean inside the variance"
+FEW = 100
+"""So many executions are followed one by one; of more, the last alone is looked at."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ class Executor(Normalising):
         repeat: int,
     ) -> tuple[Quantities, Quantities]:
         """Execute the layer so often on the same x; return what the last shows, and the state."""
+        if repeat > FEW:
+            before = self.advanced(Batch(x, self), execution, state, updates, repeat - 1)
+            return self.execute(x, gradient, execution, before, updates)
         seen, states, hidden = Quantities({}), [state], []
         for turn in range(repeat):
             last = turn == repeat - 1
@@ -84,36 +91,77 @@ class Executor(Normalising):
         self.hidden = Later(lambda: [found() for found in hidden][-1])
         return seen, Quantities({name: partial(at_last, name) for name in states[-1]})
 
-    def told(self, batch: Batch, state: Quantities, name: str, value: Bounded) -> Bounded:
+    def advanced(
+        self, batch: Batch, execution: Execution, state: Quantities, updates: Updates, turns: int
+    ) -> Quantities:
+        """Return the state after so many executions of which nothing is looked at."""
+        self.admit(batch, execution)
+        start = self.hidden
+
+        def moved() -> tuple[Quantities, Hidden]:
+            found = state, start()
+            if self.moves(execution):
+                times = turns * self.times(updates, backward=False)
+                quick = self.taken_in_often(batch, *found, times)
+                if quick is not None:
+                    return quick
+                for _ in range(times):
+                    found = self.taken_in(batch, *found)
+                    dict(found[0])  # Worked out now, lest the last recurse through them all.
+            return found
+
+        result = Later(moved)
+        self.hidden = Later(lambda: result()[1])
+        changing = [name for name in (*STATISTICS, "updates_counted") if name in state]
+        return state.with_({name: partial(lambda key: result()[0][key], name) for name in changing})
+
+    def told(
+        self,
+        batch: Batch,
+        state: Quantities,
+        name: str,
+        value: Bounded,
+        dy: Array | None = None,
+    ) -> Bounded:
         """Return a quantity as it is stored, with a NaN only where one went in.
 
-        Where the arithmetic itself leads to none, as 0/0 does, anything may come out.
+        Where an infinity went in, it need only not be finite; where the arithmetic itself leads to
+        a NaN, as 0/0 does, anything may come out.
         """
         value = self.shown(name, value)
         nan = np.isnan(value.value)
         if not nan.any():
             return value
-        held = [each.value for name, each in state.items() if name != "updates_counted"]
-        spoiled = batch.spoiled | np.isnan(sum(held, np.zeros_like(batch.x[0])))
-        open_ = nan & ~spoiled
-        return Bounded(np.where(open_, 0.0, value.value), np.where(open_, np.inf, value.bound))
+        given = [*batch.x] if dy is None else [*batch.x, *dy]
+        given += [each.value for name, each in state.items() if name != "updates_counted"]
+        spoiled, by_nan = np.zeros((2, batch.x.shape[1]), bool)
+        for each in given:
+            spoiled, by_nan = spoiled | ~np.isfinite(each), by_nan | np.isnan(each)
+        bound = np.where(by_nan, 0.0, np.inf)
+        return Bounded(
+            np.where(nan & ~spoiled, 0.0, value.value), np.where(nan, bound, value.bound)
+        )
 
     def admit(self, batch: Batch, execution: Execution) -> None:
         """Raise Refusal where such an execution is refused.
 
-        Clauses BN-3.4, BN-3.5, BN-4.3, BN-4.9 and BN-10.1.
+        Clauses BN-1.5, BN-3.4, BN-3.5, BN-4.3, BN-4.9, BN-4.11 and BN-10.1.
         """
         if self.meaning.low_precision and (
             self.conventions["low-precision-layer"] == "made but not executed"
         ):
             raise Refusal
         training = execution.run == "training"
-        if training and batch.count == 1 and self.conventions["one-value-per-channel"] == "refused":
+        by_batch = training or not self.meaning.tracks
+        if by_batch and batch.count == 1 and self.conventions["one-value-per-channel"] == "refused":
             raise Refusal
         if training and batch.count == 0 and self.conventions["empty-batch"] == "refused":
             raise Refusal
         averages = training and self.meaning.cumulative
         if averages and self.conventions["momentum-none"] == "refused in training":
+            raise Refusal
+        rules = {self.meaning.rule_of_epsilon, self.meaning.rule_of_momentum}
+        if "refused when executed" in rules or (training and "refused in training" in rules):
             raise Refusal
         if not training and not self.meaning.tracks:
             self.by_running_statistics(execution)
@@ -127,6 +175,12 @@ class Executor(Normalising):
             return seen
         zero = exact(np.zeros(batch.x.shape[1]))
         found = self.learned({"dgamma": zero, "dbeta": zero}, execution)
+        if found and not self.by_running_statistics(execution):  # Clause BN-3.8
+            rule = self.conventions["empty-batch-gradients"]
+            if rule == "none":
+                found = {}
+            elif rule == "NaN to gamma" and "dgamma" in found:
+                found["dgamma"] = exact(zero.value * np.nan)
         found["dx"] = exact(batch.x)
         if gradient.dx_weights is not None:
             found["second_dx"] = exact(batch.x)
@@ -139,12 +193,13 @@ class Executor(Normalising):
         execution: Execution,
         statistics: Callable[[], Statistics],
         by: Later[Normaliser],
-        told: Callable[[str, Bounded], Bounded],
+        told: Callable[..., Bounded],
     ) -> Quantities:
         """Return the gradients. Raises Refusal where they are refused."""
         running = self.by_running_statistics(execution)
         if running and self.conventions["inference-gradient"] == "refused":
             raise Refusal
+        told = partial(told, dy=gradient.dy)
         through = Later(lambda: replace(by(), flow=self.flow(statistics())))
         found = Later(lambda: gradients(batch.x, gradient.dy, through(), self.form))
         parameters = {

@@ -12,7 +12,7 @@ from reference.chosen import Conventions
 from reference.conventions import DRAWN
 from reference.later import Quantities
 from reference.program import Refusal
-from reference.rounding import Format, format_named, stored
+from reference.rounding import Format, format_named, kept
 from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Layer, Tensor
 
@@ -66,7 +66,7 @@ class LayerMeaning:
     def stored(self, quantity: str, value: Bounded) -> Bounded:
         """Return a quantity as it is stored: rounded once more in a layer of low precision."""
         form = self.format_of(quantity)
-        return stored(value, form) if self.low_precision and form is not None else value
+        return kept(value, form) if self.low_precision and form is not None else value
 
     @property
     def gamma(self) -> str:
@@ -106,7 +106,8 @@ class LayerMeaning:
         """Return the epsilon in force."""
         given = self.layer.epsilon
         chosen = self.conventions.number("default-epsilon") if isinstance(given, Absent) else given
-        return max(chosen, self.conventions.number("epsilon-floor"))
+        floor = self.conventions.number("epsilon-floor")
+        return max(chosen, floor) if floor > 0 else chosen
 
     @property
     def channel_axis(self) -> int:
@@ -128,6 +129,24 @@ class LayerMeaning:
             raise Refusal
         if self.low_precision and self.conventions["low-precision-layer"] == "refused":
             raise Refusal
+        if "refused when made" in {self.rule_of_epsilon, self.rule_of_momentum}:
+            raise Refusal
+
+    @property
+    def rule_of_epsilon(self) -> str:
+        """Return what is done about an epsilon that is not positive. Clause BN-1.5."""
+        given = self.layer.epsilon
+        if isinstance(given, Absent) or given > 0:
+            return "used as written"
+        return str(self.conventions["epsilon-of-zero" if given == 0 else "epsilon-below-zero"])
+
+    @property
+    def rule_of_momentum(self) -> str:
+        """Return what is done about a momentum argument outside 0 and 1. Clause BN-4.11."""
+        argument = self.layer.momentum_argument
+        if argument is None or isinstance(argument, Absent) or 0 <= argument <= 1:
+            return "used as written"
+        return str(self.conventions["momentum-out-of-range"])
 
     def weights(self, statistic: str, counted: float, before: int) -> Weights:
         """Return the weights of an update of a statistic.
@@ -146,6 +165,8 @@ class LayerMeaning:
         """Return the weights that the user, or the framework's default, asks for."""
         argument = self.layer.momentum_argument
         if isinstance(argument, (int, float)):
+            if self.rule_of_momentum == "cut to 0 and 1":
+                argument = min(max(argument, 0.0), 1.0)
             weighs_old = self.conventions["momentum-sense"] == "weighs the old running value"
             return keeping(argument) if weighs_old else giving(argument)
         if isinstance(self.layer.decay, Absent):

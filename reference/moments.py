@@ -175,6 +175,7 @@ def ranged(
     spread = np.maximum(greatest - value, value - least)
     error = spread + form.accumulated(roundings) * greatest + lost + form.loss
     smallest = max(form.flush, 1 / form.largest)
+    error = np.where(np.isposinf(total), 0.0, error)  # An infinite divisor leaves zero, exactly.
     return form.settled(value, np.where(total > smallest, error, np.inf))
 
 

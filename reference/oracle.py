@@ -25,7 +25,7 @@ from reference.running import Hidden, descended
 from reference.shared import SharedExecutor
 from reference.updating import Batch
 from suites import vocabulary as say
-from suites.vocabulary import Layer, Step, Tensor
+from suites.vocabulary import ABSENT, Layer, Step, Tensor
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,16 @@ class Oracle(SharedExecutor):
         for index, name in enumerate(("output", "second_output")):
             shown = partial(self.shown_of_one, tensors, batches, normalisers, index)
             seen = seen.with_({name: shown})
+        if step.first_dy is not ABSENT and step.second_dy is not ABSENT:
+            weights = (self.pooled(step.first_dy), self.pooled(step.second_dy))
+            found = self.flowing_back_from_both(batches, weights, execution, state, normalisers)
+            seen = seen.with_(
+                {
+                    "dx": partial(self.shaped_one, found, "dx", step.first),
+                    "dx_of_second": partial(self.shaped_one, found, "dx_of_second", step.second),
+                    **{name: found.entries[name] for name in ("dgamma", "dbeta") if name in found},
+                }
+            )
         return seen, self.updated_twice(axis, batches, execution, state)
 
     def shown_of_one(

@@ -163,6 +163,19 @@ def stored(quantity: Bounded, form: Format) -> Bounded:
         return form.settled(quantity.value, error)
 
 
+def kept(quantity: Bounded, form: Format) -> Bounded:
+    """Return a quantity after it was stored in a variable or an output, and so certainly rounded.
+
+    As `stored`, but what must overflow is infinite itself.
+    """
+    found = stored(quantity, form)
+    low, high = (form.rounded(end) for end in widened(quantity))
+    beyond = np.isinf(low) & (low == high) & np.isfinite(quantity.bound)
+    if not beyond.any():
+        return found
+    return Bounded(np.where(beyond, low, found.value), np.where(beyond, 0.0, found.bound))
+
+
 def widened(quantity: Bounded) -> tuple[Array, Array]:
     """Return the ends of a bound, moved outwards for the float64 rounding of the ends."""
     slack = np.where(quantity.bound > 0, 2 * ORACLE_ROUNDOFF * quantity.magnitude, 0.0)

@@ -15,11 +15,12 @@ import numpy as np
 from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
 from reference.later import Later, Quantities
-from reference.layer import STATISTICS, ZERO_DEBIAS, LayerMeaning
+from reference.layer import STATISTICS, WARM_UP, ZERO_DEBIAS, LayerMeaning
 from reference.moments import Moments, batch_moments, scaled
 from reference.program import Execution, Switches
+from reference.repeated import blended_often
 from reference.rounding import Format, format_named, stored
-from reference.running import Debiased, Hidden, blended, debiased, fresh
+from reference.running import Debiased, Hidden, Weights, blended, corrected, debiased, fresh
 from suites.vocabulary import Layer, Updates
 
 
@@ -37,8 +38,8 @@ class Batch:
 
     @property
     def spoiled(self) -> Any:
-        """Return which channels hold a NaN, shape ``(channels,)``."""
-        return np.isnan(self.x).any(axis=0)
+        """Return which channels hold a NaN or an infinity, shape ``(channels,)``."""
+        return ~np.isfinite(self.x).all(axis=0)
 
     @cached_property
     def moments(self) -> Moments:
@@ -49,6 +50,11 @@ class Batch:
 def second(pair: Callable[[], tuple[Bounded, Debiased | None]]) -> Debiased | None:
     """Return the second of a pair that is worked out when wanted."""
     return pair()[1]
+
+
+def the_same(average: Debiased | None) -> Debiased | None:
+    """Return what it is given."""
+    return average
 
 
 class Updating:
@@ -165,6 +171,45 @@ class Updating:
         taken = after.with_({name: partial(running, name) for name in STATISTICS})
         return taken, Hidden(kept, before + 1)
 
+    def taken_in_often(
+        self, batch: Batch, state: Quantities, hidden: Hidden, times: int
+    ) -> tuple[Quantities, Hidden] | None:
+        """Return the same after many updates by one batch; None where each must be followed.
+
+        Those are the ones that round what they keep, or meet numbers that are not finite.
+        """
+        if self.meaning.low_precision or not batch.count or batch.spoiled.any():
+            return None
+        counted = state["updates_counted"].value if "updates_counted" in state else hidden.updates
+        after = state
+        if "updates_counted" in state:
+            after = after.with_({"updates_counted": exact(counted + times)})
+        averages = {}
+        for name in STATISTICS:
+            weights = self.weights_often(name, float(counted), hidden.updates, times)
+            zero_debias = self.meaning.correction(name) == ZERO_DEBIAS
+            earlier = hidden.averages[name]() if name in hidden.averages else None
+            biased = earlier or fresh(state[name])
+            old = biased.biased if zero_debias else state[name]
+            found = blended_often(old, self.fed(name, batch), weights, self.form)
+            if found is None:
+                return None
+            average = None
+            if zero_debias:
+                average = Debiased(found, biased.updates + times)
+                found = corrected(found, average.updates, weights[-1], self.form)
+            averages[name] = Later(partial(the_same, average))
+            after = after.with_({name: found})
+        return after, Hidden(averages, hidden.updates + times)
+
+    def weights_often(self, name: str, counted: float, before: int, times: int) -> list[Weights]:
+        """Return the weights of so many updates of a statistic, in their order."""
+        if not self.meaning.cumulative and self.meaning.correction(name) != WARM_UP:
+            return [self.meaning.weights(name, counted + 1, before)] * times
+        return [
+            self.meaning.weights(name, counted + turn + 1, before + turn) for turn in range(times)
+        ]
+
     def fed(self, statistic: str, batch: Batch) -> Bounded:
         """Return what a running statistic is fed from a batch; zeros from an empty one."""
         if batch.count == 0:
@@ -190,13 +235,27 @@ class Updating:
     def kept_out(
         self, batch: Batch, old: Bounded, new: Later[tuple[Bounded, Debiased | None]]
     ) -> Bounded:
-        """Return a running statistic, with its old value where a NaN is kept out. Clause BN-9.2."""
+        """Return a running statistic, with its old value where a NaN is kept out.
+
+        Clauses BN-9.2 and BN-9.6.
+        """
         value, _ = new()
         if not batch.spoiled.any() or (
             self.conventions["non-finite-input"] == "reaches the running statistics"
         ):
-            return value
+            return self.ruined(batch, old, value)
         return Bounded(
             np.where(batch.spoiled, old.value, value.value),
             np.where(batch.spoiled, old.bound, value.bound),
+        )
+
+    def ruined(self, batch: Batch, old: Bounded, new: Bounded) -> Bounded:
+        """Return a running statistic: NaN where a NaN went in, not finite where an infinity did."""
+        nan = np.isnan(batch.x).any(axis=0) | np.isnan(old.value)
+        ruined = (batch.spoiled | ~np.isfinite(old.value)) & ~np.isfinite(new.value)
+        if not ruined.any():
+            return new
+        return Bounded(
+            np.where(ruined, np.nan, new.value),
+            np.where(ruined, np.where(nan, 0.0, np.inf), new.bound),
         )

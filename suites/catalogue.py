@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from suites import forward, freezing, gradients, modes, momentum, running_statistics
+from suites import (
+    deeper_gradients,
+    degenerate,
+    forward,
+    freezing,
+    gradients,
+    hyperparameters,
+    long_runs,
+    magnitude,
+    modes,
+    momentum,
+    non_finite,
+    running_statistics,
+)
 from suites.vocabulary import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -12,6 +25,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     *freezing.SCENARIOS,
     *momentum.SCENARIOS,
     *running_statistics.SCENARIOS,
+    *deeper_gradients.SCENARIOS,
+    *degenerate.SCENARIOS,
+    *non_finite.SCENARIOS,
+    *magnitude.SCENARIOS,
+    *hyperparameters.SCENARIOS,
+    *long_runs.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

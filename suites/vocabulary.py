@@ -134,12 +134,17 @@ class CallTwice:
 
     `form` says how that is written: one after the other in a forward pass (`subclassed`), or
     composed into a model of two inputs and two outputs (`functional`).
+    `first_dy` and `second_dy`, given together, ask for the gradients of ``sum(first_dy * output) +
+    sum(second_dy * second_output)``: to gamma and beta those of both applications, to the inputs
+    `dx` and `dx_of_second`.
     """
 
     first: Tensor
     second: Tensor
     training: Training = Training.ABSENT
     form: Form = "subclassed"
+    first_dy: Tensor | Absent = ABSENT
+    second_dy: Tensor | Absent = ABSENT
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,10 @@ ALL = {
     "shared-layer-updates-in-a-functional-model": "in call order",
     "trainable-false-parameters": "stop",
     "eval-mode-parameters": "still learn",
+    "epsilon-of-zero": "used as written",
+    "epsilon-below-zero": "used as written",
+    "momentum-out-of-range": "used as written",
+    "empty-batch-gradients": "zero",
 }
 
 FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(

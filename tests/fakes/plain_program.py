@@ -211,12 +211,22 @@ class PlainProgram:
         with framework_call(), np.errstate(all="ignore"):
             return self.as_given(self.bn.second_gradient(execution, *given))
 
-    def call_twice(self, first, second, training, form):  # noqa: ARG002 - both forms are alike
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):  # noqa: ARG002 - both forms are alike
         """Apply the one layer to two inputs."""
         requested = self.resolve(training)
         executions = [self.run(x, requested) for x in (first, second)]
         outputs = [self.as_given(execution.output) for execution in executions]
-        return {"output": outputs[0], "second_output": outputs[1]}
+        seen = {"output": outputs[0], "second_output": outputs[1]}
+        if first_dy is not None:
+            pairs = zip(executions, (first_dy, second_dy), strict=True)
+            one, other = (self.gradients(execution, dy) for execution, dy in pairs)
+            seen.update(self.added_up(one, other))
+        return seen
+
+    def added_up(self, one, other):
+        """Return the gradients of two applications: one to each input, sums to the parameters."""
+        found = {name: one[name] + other[name] for name in one if name != "dx"}
+        return {**found, "dx": one["dx"], "dx_of_second": other["dx"]}
 
     def enclose(self, training, form):
         """Put the layer in a model, which may say the mode itself."""

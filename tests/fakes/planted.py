@@ -5,8 +5,10 @@ from __future__ import annotations
 from tests.fakes import (
     planted_argument,
     planted_arithmetic,
+    planted_deeper,
     planted_deferred,
     planted_habits,
+    planted_limits,
     planted_switch,
     planted_values,
 )
@@ -18,6 +20,8 @@ PARTS = (
     planted_deferred,
     planted_values,
     planted_habits,
+    planted_deeper,
+    planted_limits,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}
