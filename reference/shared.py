@@ -42,6 +42,8 @@ class SharedExecutor(Executor):
         Where running statistics normalise, an application that comes later finds them as the
         earlier one left them, unless both start from the same. `start` is the hidden state before.
         """
+        if self.corrects(execution):  # No convention says by what each is corrected.
+            return [None, None]
         if not self.by_running_statistics(execution):
             return [self.normaliser(batch, execution, state, state) for batch in batches]
         rule = self.conventions[axis] if self.moves(execution) else "both from the value before"

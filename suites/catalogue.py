@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from suites import forward, freezing, gradients, modes, momentum, running_statistics
+from suites import (
+    forward,
+    freezing,
+    gradients,
+    masks,
+    modes,
+    momentum,
+    renormalisation,
+    running_statistics,
+    virtual_batch,
+)
 from suites.vocabulary import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -12,6 +22,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     *freezing.SCENARIOS,
     *momentum.SCENARIOS,
     *running_statistics.SCENARIOS,
+    *masks.SCENARIOS,
+    *renormalisation.SCENARIOS,
+    *virtual_batch.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 
