@@ -190,7 +190,8 @@ class Executor(Normalising):
         ):
             raise Refusal
         training = execution.run == "training"
-        if training and batch.count == 1 and self.conventions["one-value-per-channel"] == "refused":
+        alone = any(part.count == 1 for part in batch.parts)
+        if training and alone and self.conventions["one-value-per-channel"] == "refused":
             raise Refusal
         weightless = batch.weighting is not None and not batch.weighting.total
         if weightless and self.conventions["mask-of-everything"] == "refused":

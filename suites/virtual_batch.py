@@ -47,7 +47,7 @@ SCENARIOS = (
     scenario(
         name="virtual-batch-that-does-not-divide",
         question="What happens to a training batch that the virtual batch size does not divide?",
-        layer=LAYER,
+        layer=replace(LAYER, virtual_batch_size=3),
         steps=(Call(batch("virtual-5", 5), TRUE),),
         settles=("virtual-batch-remainder",),
         clauses=("BN-13.2",),
