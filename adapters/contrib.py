@@ -44,6 +44,8 @@ RENAMED = {
     "trainable": "trainable",
     "fused": "fused",
     "zero_debias": "zero_debias_moving_mean",
+    "renorm": "renorm",
+    "renorm_decay": "renorm_decay",
 }
 VARIABLES = {
     "gamma": "gamma",
@@ -51,8 +53,16 @@ VARIABLES = {
     "running_mean": "moving_mean",
     "running_variance": "moving_variance",
 }
+# What a renormalising layer keeps besides. Before 1.15 the pair was kept divided by a weight of its
+# own, which makes it no average to look at.
+RENORMALISING = {
+    "renorm_mean": "renorm_mean",
+    "renorm_deviation": "renorm_stddev",
+    "running_deviation": "moving_stddev",
+}
+WEIGHT_OF_A_PAIR = "bn/renorm_mean_weight"
 # The channels are last in contrib's default layout, so `channel_axis` asks for nothing.
-OTHERS = {"channels", "rank", "dtype", "updates_in_place", "channel_axis"}
+OTHERS = {"channels", "rank", "dtype", "updates_in_place", "channel_axis", "renorm_clipping"}
 ONE_THREAD = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
@@ -66,6 +76,8 @@ def batch_norm_arguments(layer):
     arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
     if layer.get("updates_in_place", False):
         arguments["updates_collections"] = None
+    if "renorm_clipping" in layer:
+        arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
     initial = {
         VARIABLES[name]: tf.constant_initializer(layer[name]) for name in VARIABLES if name in layer
     }
@@ -104,6 +116,7 @@ class Program:
             self.dy = tf.placeholder(layer["dtype"], shape)
             self.dx_weights = tf.placeholder(layer["dtype"], shape)
             self.is_training = tf.placeholder(tf.bool, [])
+            self.weights = tf.placeholder(layer["dtype"], [None])
 
     def close(self):
         """Release the session; the graph goes with the program."""
@@ -118,9 +131,11 @@ class Program:
         """
         self.application("absent")
 
-    def application(self, training, mode="python"):
-        """Return the one application for this way of saying the mode."""
-        return self.once(("apply", training, mode), lambda: self.apply(self.x, training, mode))
+    def application(self, training, mode="python", weighted=False):  # noqa: FBT002 - as `mode`
+        """Return the one application for this way of saying the mode, with weights or without."""
+        keywords = {"batch_weights": self.weights} if weighted else {}
+        key = ("apply", training, mode, weighted)
+        return self.once(key, lambda: self.apply(self.x, training, mode, **keywords))
 
     def once(self, key, make):
         """Extend the graph the first time `key` is asked for, and initialize new variables."""
@@ -132,15 +147,16 @@ class Program:
             self.initialized.update(v.name for v in new)
         return self.made[key]
 
-    def apply(self, x, training, mode):
+    def apply(self, x, training, mode, **keywords):
         """Apply the layer once more; remember which update operations this application added."""
         earlier = len(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
         if mode == "fed":
-            output = self.batch_norm(x, is_training=self.is_training)
+            output = self.batch_norm(x, is_training=self.is_training, **keywords)
         elif mode == "is-true-test":
             output = self.network(x, self.is_training)
         else:
-            output = self.batch_norm(x, **training_keyword(training, "is_training"))
+            keywords.update(training_keyword(training, "is_training"))
+            output = self.batch_norm(x, **keywords)
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)[earlier:]
         return Application(output, updates, self.dy)
 
@@ -155,9 +171,10 @@ class Program:
         reuse = True if self.initialized else None
         return batch_norm(x, scope="bn", reuse=reuse, **dict(self.arguments, **keywords))
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights, weights=None):
         """Execute one application; its update operations are fetched in the same run."""
         training = self.said(training)
+        weighted = weights is not None
         if updates == "twice" and self.layer.get("updates_in_place", False):
             raise NotExpressible("With updates_collections=None nothing is left to run twice.")
         feed = {self.x: x}
@@ -166,14 +183,16 @@ class Program:
                 raise NotExpressible("A placeholder for the mode must be fed true or false.")
             feed[self.is_training] = VALUES_OF_TRAINING[training]
             training = "fed"
-        application = self.application(training, mode)
+        if weighted:
+            feed[self.weights] = weights
+        application = self.application(training, mode, weighted)
         fetches = {"output": application.output}
         if dy is not None:
             feed[self.dy] = dy
-            fetches.update(self.gradients(application.output, (training, mode)))
+            fetches.update(self.gradients(application.output, (training, mode, weighted)))
         if dx_weights is not None:
             feed[self.dx_weights] = dx_weights
-            fetches["second_dx"] = self.second_gradient(fetches["dx"], (training, mode))
+            fetches["second_dx"] = self.second_gradient(fetches["dx"], (training, mode, weighted))
         for _ in range(repeat):
             seen = self.run(fetches, [] if updates == "forgotten" else application.updates, feed)
             if updates == "twice":
@@ -303,7 +322,10 @@ class Program:
         """Return the layer's variables, looked up by name in its scope."""
         with self.graph.as_default():
             by_name = {variable.op.name: variable for variable in tf.global_variables()}
-        scoped = {name: by_name.get("bn/" + own) for name, own in VARIABLES.items()}
+        names = VARIABLES
+        if WEIGHT_OF_A_PAIR not in by_name:
+            names = dict(names, **RENORMALISING)
+        scoped = {name: by_name.get("bn/" + own) for name, own in names.items()}
         return {name: variable for name, variable in scoped.items() if variable is not None}
 
     def observe(self):
@@ -323,4 +345,5 @@ NOT_EXPRESSIBLE = {
     "eval_mode": SWITCH,
     "set_trainable": "`trainable` is an argument of batch_norm; nothing changes it afterwards.",
     "reset_statistics": "TF1 has no operation that puts the running statistics back.",
+    "call.mask": "batch_norm takes weights of the samples, and no mask of positions.",
 }

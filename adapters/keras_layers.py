@@ -3,6 +3,7 @@
 What is written in the words of the backend is in `keras_on_tensorflow` and `keras_on_torch`.
 """
 
+import inspect
 import os
 
 import numpy as np
@@ -34,12 +35,24 @@ RENAMED = {
     "dtype": "dtype",
 }
 if KERAS_2:
-    RENAMED["fused"] = "fused"
+    RENAMED.update(fused="fused", virtual_batch_size="virtual_batch_size")
+# Keras 2 takes it among the other keywords; Keras 3 left it out until 3.14.
+CLASS = keras.layers.BatchNormalization
+RENORMALISES = KERAS_2 or "renorm" in inspect.signature(CLASS.__init__).parameters
+if RENORMALISES:
+    RENAMED.update(renorm="renorm", renorm_decay="renorm_momentum")
+MASKS = "mask" in inspect.signature(CLASS.call).parameters
 VARIABLES = {
     "gamma": "gamma",
     "beta": "beta",
     "running_mean": "moving_mean",
     "running_variance": "moving_variance",
+}
+# What a renormalising layer keeps besides; all of it is among its weights.
+RENORMALISING = {
+    "renorm_mean": "renorm_mean",
+    "renorm_deviation": "renorm_stddev",
+    "running_deviation": "moving_stddev",
 }
 # The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
 OTHERS = {"channels", "rank", "channel_axis"}
@@ -78,12 +91,15 @@ class Program:
     """One layer and, once enclosed, the model around it."""
 
     def __init__(self, layer):
-        only(set(RENAMED) | set(VARIABLES) | OTHERS, layer, "keras.layers.BatchNormalization")
+        others = OTHERS | ({"renorm_clipping"} if RENORMALISES else set())
+        only(set(RENAMED) | set(VARIABLES) | others, layer, "keras.layers.BatchNormalization")
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
         self.shape = (None,) * (layer["rank"] - 1) + (layer["channels"],)
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
+        if "renorm_clipping" in layer:
+            arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
         with framework_call():
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
@@ -97,15 +113,27 @@ class Program:
         """Make the variables, unless a model has made them, and assign the initial values.
 
         Assigned rather than initialized: Keras documents its `Constant` initializer for scalars.
+        The averages of a renormalising layer are given what the initializers of the running
+        statistics would give them too: the mean, and the root of the variance.
         """
         if not self.bn.built:
             with framework_call():
                 self.bn.build(self.shape)
-        for name, own in VARIABLES.items():
+        for name, variable in self.variables().items():
             if name in self.layer:
-                backend.assign(getattr(self.bn, own), self.layer[name])
+                self.assign(variable, self.layer[name])
+            elif name == "renorm_mean" and "running_mean" in self.layer:
+                self.assign(variable, self.layer["running_mean"])
+            elif name in RENORMALISING and "running_variance" in self.layer:
+                self.assign(variable, np.sqrt(self.layer["running_variance"]))
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def assign(self, variable, value):
+        """Assign a value per channel; with virtual batches Keras 2 gives variables more axes."""
+        if "virtual_batch_size" in self.layer:
+            value = np.reshape(value, tuple(variable.shape))
+        backend.assign(variable, value)
+
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights, mask=None):
         """Call the model, or the bare layer while there is none.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
@@ -113,6 +141,10 @@ class Program:
         if updates == "twice":
             raise NotExpressible("Keras has no deferred update operations to run twice.")
         keywords = self.mode_keyword(training, mode)
+        if mask is not None:
+            if not MASKS:
+                raise NotExpressible("The layer's `call` takes no mask before Keras 2.12.")
+            keywords["mask"] = self.tensor(mask, "bool")
         for _ in range(repeat):
             seen = self.execute(self.tensor(x), keywords, dy, dx_weights)
         return seen
@@ -127,9 +159,9 @@ class Program:
             raise NotExpressible("A tensor for the mode must hold true or false.")
         return {"training": backend.flag(VALUES_OF_TRAINING[training])}
 
-    def tensor(self, x):
-        """Return an array as a tensor of the layer's dtype, which NumPy may lack."""
-        return backend.tensor(x, self.layer["dtype"])
+    def tensor(self, x, dtype=None):
+        """Return an array as a tensor of a dtype or the layer's, which NumPy may lack."""
+        return backend.tensor(x, dtype or self.layer["dtype"])
 
     def execute(self, x, training, dy, dx_weights):
         """Call once and, where `dy` is given, ask the backend for the gradients of the sum."""
@@ -141,7 +173,15 @@ class Program:
             return {"output": backend.array(forward(x))}
         weights = None if dx_weights is None else self.tensor(dx_weights)
         found = backend.gradients(forward, x, self.learning(), self.tensor(dy), weights)
-        return {name: backend.array(value) for name, value in found.items() if value is not None}
+        arrays = {name: backend.array(each) for name, each in found.items() if each is not None}
+        parameters = {name: arrays[name] for name in ("dgamma", "dbeta") if name in arrays}
+        return dict(arrays, **self.per_channel(parameters))
+
+    def per_channel(self, arrays):
+        """Return arrays of variables without the axes that virtual batches add to them."""
+        if "virtual_batch_size" not in self.layer:
+            return arrays
+        return {name: array.reshape(-1) for name, array in arrays.items()}
 
     def learning(self):
         """Return those of gamma and beta that Keras counts as trainable, by their gradients."""
@@ -151,7 +191,8 @@ class Program:
 
     def variables(self):
         """Return the layer's variables by canonical name; Keras 3.5 was the first to set None."""
-        found = {name: getattr(self.bn, own, None) for name, own in VARIABLES.items()}
+        names = dict(VARIABLES, **(RENORMALISING if self.layer.get("renorm") else {}))
+        found = {name: getattr(self.bn, own, None) for name, own in names.items()}
         return {name: own for name, own in found.items() if own is not None}
 
     def forward(self, x, training):
@@ -246,7 +287,8 @@ class Program:
         """Return the state a user can see; before the layer is built there is none."""
         if not self.bn.built:
             return {}
-        seen = {name: backend.array(value) for name, value in self.variables().items()}
+        variables = self.variables().items()
+        seen = self.per_channel({name: backend.array(value) for name, value in variables})
         seen["trainable_parameters"] = np.int64(len(self.bn.trainable_variables))
         return seen
 
@@ -256,4 +298,5 @@ NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
     "reset_statistics": "Keras has no method that resets a layer's running statistics.",
+    "call.weights": "The layer takes a mask, and no weights of the samples.",
 }

@@ -290,4 +290,6 @@ class Program:
 
 NOT_EXPRESSIBLE = {
     "compile": "PyTorch has no step that prepares a model for training.",
+    "call.mask": "The modules take no mask.",
+    "call.weights": "The modules take no weights of the samples.",
 }

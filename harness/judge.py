@@ -13,7 +13,16 @@ from reference.chosen import Conventions, Unspecified
 from reference.oracle import Expected, Oracle
 from suites.vocabulary import Scenario, Step
 
-STATE = ("gamma", "beta", "running_mean", "running_variance", "updates_counted")
+STATE = (
+    "gamma",
+    "beta",
+    "running_mean",
+    "running_variance",
+    "updates_counted",
+    "renorm_mean",
+    "renorm_deviation",
+    "running_deviation",
+)
 
 IMPOSSIBLE = (Unspecified, ZeroDivisionError)
 """What the oracle raises under conventions that cannot execute a scenario at all."""

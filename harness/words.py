@@ -23,6 +23,9 @@ QUANTITIES = {
     "updates_counted": "count of updates",
     "trainable_parameters": "number of trainable parameters",
     "refusal": "whether an error is raised",
+    "renorm_mean": "mean that renormalisation corrects by",
+    "renorm_deviation": "deviation that renormalisation corrects by",
+    "running_deviation": "running deviation",
 }
 LAYER = {
     "decay": "weight kept on the old running value",
@@ -32,6 +35,9 @@ LAYER = {
     "zero_debias": "zero-debiasing asked for",
     "channel_axis": "channel axis",
     "rank": "rank of the input",
+    "renorm": "renormalises",
+    "renorm_clipping": "bounds of the renormalisation",
+    "renorm_decay": "weight kept on the old averages of the renormalisation",
 }
 UPDATES = {
     "documented": "",
@@ -68,6 +74,8 @@ def value_in_words(value: object) -> str:
         return "(" + ", ".join(f"{number:g}" for number in value.values) + ")"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(f"{name} {bound:g}" for name, bound in value) or "none"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
@@ -98,8 +106,19 @@ def call_in_words(step: say.Call) -> str:
     times = f" {step.repeat} times" if step.repeat > 1 else ""
     gradients = ", asking for gradients" if step.dy is not None else ""
     gradients += " of first and second order" if step.dx_weights is not None else ""
-    shape = shape_in_words(step.x)
-    return f"call on {shape} values{times}, {mode}{gradients}{UPDATES[step.updates]}"
+    shape = shape_in_words(step.x) + " values" + counting_in_words(step)
+    return f"call on {shape}{times}, {mode}{gradients}{UPDATES[step.updates]}"
+
+
+def counting_in_words(step: say.Call) -> str:
+    """Return what a call says about how much each value counts."""
+    said = ""
+    if isinstance(step.mask, Tensor):
+        out = sum(1 for value in step.mask.values if not value)
+        said += f", {out} of {len(step.mask.values)} positions masked"
+    if isinstance(step.weights, Tensor):
+        said += f", samples weighted {value_in_words(step.weights)}"
+    return said
 
 
 def enclose_in_words(step: say.Enclose) -> str:

@@ -754,6 +754,173 @@ FREEZING = (
     ),
 )
 
+WEIGHTING = (
+    Axis(
+        "mask-in-training",
+        "choice",
+        ("counts", "ignored"),
+        question="Does the layer heed a mask?",
+        meaning="Whether a mask leaves values out of the statistics of a training batch or is "
+        "accepted and ignored.",
+        consequence="Where it is ignored, the more of a batch is padding the further its mean and "
+        "variance are from those of the data.",
+    ),
+    Axis(
+        "mask-weight-guard",
+        "number",
+        (0.0, 1e-7),
+        question="Is something added to the weights of a masked batch?",
+        meaning="What is added to the sum of the weights of a masked or weighted batch before it "
+        "divides.",
+        consequence="Masked statistics in float64 are off in the seventh digit, and weights that "
+        "add up to a millionth give a mean a tenth too small.",
+        paper=0.0,
+    ),
+    Axis(
+        "mask-of-everything",
+        "refusal",
+        ("refused", "mean and variance are zero", "statistics become NaN"),
+        question="What does training on a batch masked altogether do?",
+        meaning="Whether training on a batch that is masked altogether is refused, goes on with a "
+        "mean and variance of zero, or makes the running statistics NaN.",
+        consequence="One batch of padding alone turns every later prediction into NaN, or pulls "
+        "the running statistics towards zero.",
+        translation="Skip the layer where everything is masked.",
+    ),
+    Axis(
+        "masked-non-finite",
+        "choice",
+        ("kept out", "reaches the statistics"),
+        question="Does a NaN under the mask spoil the batch?",
+        meaning="Whether a NaN at a masked position, or in a sample of weight zero, spoils the "
+        "batch statistics.",
+        consequence="Padding with NaN is harmless where the values are selected, and ruins the "
+        "channel where they are multiplied by zero.",
+        translation="Replace what is masked by a finite number.",
+    ),
+    Axis(
+        "weighted-running-variance-factor",
+        "choice",
+        ("1", "W/(W-1)"),
+        question="Is the running variance of a masked batch fed the sample variance?",
+        meaning="Whether the running variance is fed the weighted variance as it is or times "
+        "W/(W − 1), W the sum of the weights.",
+        consequence="Where all but two positions are masked, one layer keeps twice the variance "
+        "of the other.",
+    ),
+)
+
+RENORMALISATION = (
+    Axis(
+        "renormalisation-averages",
+        "choice",
+        ("a pair of their own", "the running statistics"),
+        question="By which averages does renormalisation correct?",
+        meaning="Whether renormalisation corrects by averages of its own, with a momentum of "
+        "their own, or by the running statistics.",
+        consequence="With a pair of their own training and inference agree less, and a checkpoint "
+        "has two more entries.",
+    ),
+    Axis(
+        "renormalised-running-variance",
+        "choice",
+        (
+            "from an average of the deviation",
+            "an average of the variance",
+            "from the averages that correct",
+        ),
+        question="What does a renormalising layer average for inference?",
+        meaning="Whether the running variance is the square of an average of the deviation, less "
+        "epsilon, an average of the variance itself, or an average of what the averages that "
+        "correct come to.",
+        consequence="Over batches of different spread an average of the deviation gives a smaller "
+        "variance than an average of the variance.",
+    ),
+    Axis(
+        "renormalisation-start",
+        "choice",
+        ("the initial running statistics", "the first batch"),
+        question="From where do the averages of renormalisation start?",
+        meaning="Whether the averages that correct start from the initial running mean and the "
+        "root of the initial running variance, or as if from the first batch.",
+        consequence="From mean 0 and deviation 1 the first step leaves its input as it is, from "
+        "the first batch it normalises like a layer that does not renormalise.",
+    ),
+    Axis(
+        "renormalisation-deviation-floor",
+        "choice",
+        ("root of epsilon", "none"),
+        question="How small may the deviation that corrects be?",
+        meaning="Whether a deviation below the root of epsilon is raised to it before it divides.",
+        consequence="A channel whose average deviation starts at zero divides by zero where there "
+        "is no floor.",
+    ),
+    Axis(
+        "renormalisation-least-ratio",
+        "choice",
+        ("0", "1/rmax"),
+        question="How far down may renormalisation scale where only rmax is written?",
+        meaning="The least ratio of deviations where rmax is written and rmin is not.",
+        consequence="A batch that varies much less than the average is scaled down without limit, "
+        "or by 1/rmax at most.",
+        paper="1/rmax",
+        translation="Write rmin.",
+    ),
+    Axis(
+        "default-renormalisation-decay",
+        "number",
+        (0.99, 0.9),
+        question="How fast do the averages of renormalisation follow by default?",
+        meaning="The weight kept on their old values when the user writes no momentum for the "
+        "averages that correct.",
+        consequence="The larger it is, the longer training is corrected by stale averages.",
+        translation="Write it out.",
+    ),
+)
+
+VIRTUAL_BATCH = (
+    Axis(
+        "virtual-batch-remainder",
+        "refusal",
+        ("refused", "a smaller last group"),
+        question="Must the virtual batch size divide the batch?",
+        meaning="Whether training on a batch that the virtual batch size does not divide is "
+        "refused or leaves a smaller last group.",
+        consequence="The last batch of an epoch ends the training with an error, or is normalised "
+        "by fewer samples than the others.",
+        translation="Drop the remainder of the data.",
+    ),
+    Axis(
+        "virtual-batch-groups",
+        "choice",
+        ("consecutive", "every G-th sample"),
+        question="Which samples form a virtual batch?",
+        meaning="Whether the samples of a group are consecutive or, of G groups, every G-th of "
+        "the batch.",
+        consequence="Where samples are ordered, the groups differ, and so does every output.",
+        translation="Reorder the samples.",
+    ),
+    Axis(
+        "virtual-batch-updates",
+        "choice",
+        ("once, from the mean over the groups", "by each group in turn"),
+        question="How often does a batch of virtual batches update the statistics?",
+        meaning="Whether the running statistics take in the mean over the groups of their means "
+        "and variances, once, or each group in turn.",
+        consequence="In turn a batch of eight groups keeps the eighth power of the momentum of "
+        "the old value.",
+    ),
+    Axis(
+        "virtual-batch-remainder-in-inference",
+        "refusal",
+        ("computed", "refused"),
+        question="Must the virtual batch size divide the batch in inference too?",
+        meaning="Whether inference on a batch that the virtual batch size does not divide is "
+        "computed or refused.",
+        consequence="A model trained with virtual batches cannot predict for one sample.",
+    ),
+)
+
 GROUPS: dict[str, tuple[Axis, ...]] = {
     "Arguments, defaults and initial values": ARGUMENTS,
     "Normalisation and gradients": NORMALISATION,
@@ -761,6 +928,9 @@ GROUPS: dict[str, tuple[Axis, ...]] = {
     "Running statistics": STATISTICS,
     "Training and inference": MODES,
     "Freezing": FREEZING,
+    "Masks and sample weights": WEIGHTING,
+    "Batch renormalisation": RENORMALISATION,
+    "Virtual batch": VIRTUAL_BATCH,
 }
 AXES: tuple[Axis, ...] = tuple(axis for group in GROUPS.values() for axis in group)
 REGISTRY: dict[str, Axis] = {axis.id: axis for axis in AXES}

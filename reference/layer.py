@@ -17,6 +17,12 @@ from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Layer, Tensor
 
 STATISTICS = ("running_mean", "running_variance")
+RENORMALISING = {
+    "renorm_mean": "running_mean",
+    "renorm_deviation": "running_variance",
+    "running_deviation": "running_variance",
+}
+"""What a renormalising layer may keep besides, by the statistic it starts like."""
 PARAMETERS = ("gamma", "beta", "dgamma", "dbeta")
 UNTYPED = ("updates_counted", "trainable_parameters", "loss")
 LOW_PRECISION = ("float16", "bfloat16")
@@ -57,7 +63,7 @@ class LayerMeaning:
         """Return the format a quantity is stored and shown in; None for counts and the loss."""
         if quantity in UNTYPED:
             return None
-        if quantity in STATISTICS:
+        if quantity in STATISTICS or quantity in RENORMALISING:
             return self.low_format("low-precision-statistics")
         if quantity in PARAMETERS:
             return self.low_format("low-precision-parameters")
@@ -194,17 +200,74 @@ class LayerMeaning:
             return 1.0
         return count / (count - 1 - (self.epsilon if rule == "n/(n-1-epsilon)" else 0))
 
+    def weighted_variance_factor(self, total: float) -> float:
+        """Return the same for weights that add up to `total`. Clause BN-11.3."""
+        if total <= 1 or self.conventions["weighted-running-variance-factor"] == "1":
+            return 1.0
+        return total / (total - 1)
+
+    @property
+    def renormalises(self) -> bool:
+        """Return whether the layer renormalises in training."""
+        return self.layer.renorm is True
+
+    @property
+    def clipping(self) -> tuple[tuple[str, float], ...]:
+        """Return the bounds of the correction that the user wrote."""
+        written = self.layer.renorm_clipping
+        return () if isinstance(written, Absent) else written
+
+    @property
+    def corrects_by_a_pair(self) -> bool:
+        """Return whether averages of their own correct. Clause BN-12.6."""
+        return self.conventions["renormalisation-averages"] == "a pair of their own"
+
+    @property
+    def pair_is_seen(self) -> bool:
+        """Return whether that pair starts from something, and not as if from the first batch."""
+        return self.conventions["renormalisation-start"] != "the first batch"
+
+    @property
+    def averages_deviation(self) -> bool:
+        """Return whether the running variance comes from an average deviation. Clause BN-12.7."""
+        rule = self.conventions["renormalised-running-variance"]
+        return rule == "from an average of the deviation"
+
+    @property
+    def renormalising_weights(self) -> Weights:
+        """Return the weights of an update of the averages that correct."""
+        decay = self.layer.renorm_decay
+        if isinstance(decay, Absent):
+            return keeping(self.conventions.number("default-renormalisation-decay"))
+        return keeping(decay)
+
+    def kept_to_renormalise(self) -> list[str]:
+        """Return what a renormalising layer shows besides the running statistics."""
+        if not self.renormalises or not self.tracks:
+            return []
+        pair = self.corrects_by_a_pair and self.pair_is_seen
+        names = ["renorm_mean", "renorm_deviation"] if pair else []
+        return names + (["running_deviation"] if self.averages_deviation else [])
+
     def initial_state(self) -> Quantities:
         """Return the state of a layer just built."""
         present = {"gamma": self.scale, "beta": self.center}
         names = [name for name, has in present.items() if has]
         if self.tracks:
             names += STATISTICS
+        names += self.kept_to_renormalise()
         state = Quantities({name: partial(self.initial, name) for name in names})
         return state.with_({"updates_counted": exact(0)}) if self.counts else state
 
     def initial(self, name: str) -> Bounded:
         """Return one initial value, shape ``(channels,)``."""
+        if name in RENORMALISING:
+            start = self.initial(RENORMALISING[name])
+            if name == "renorm_mean":
+                return start
+            value = np.sqrt(start.value)  # A root, correctly rounded.
+            error = self.form.accumulated(2) * value
+            return Bounded(value, np.where(np.rint(value * 64) == value * 64, 0.0, error))
         given = getattr(self.layer, name)
         if name == "gamma" and self.gamma == "fixed at one":
             return exact(np.ones(self.layer.channels))

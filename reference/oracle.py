@@ -15,7 +15,7 @@ import numpy as np
 
 from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
-from reference.executor import Gradient
+from reference.executor import Gradient, Rows
 from reference.later import Later, Quantities
 from reference.layer import LayerMeaning
 from reference.normalisation import Normaliser, output
@@ -129,9 +129,19 @@ class Oracle(SharedExecutor):
             second = None if step.dx_weights is None else self.pooled(step.dx_weights)
             gradient = Gradient(self.pooled(step.dy), second)
         seen, state = self.execute_repeatedly(
-            x, gradient, execution, state, step.updates, step.repeat
+            x, gradient, execution, state, step.updates, step.repeat, self.rows(step)
         )
         return self.all_shaped(seen, step.x), state
+
+    def rows(self, step: say.Call) -> Rows:
+        """Return what a call says of the rows of pooled x."""
+        rows, samples = math.prod(step.x.shape) // self.meaning.layer.channels, step.x.shape[0]
+        mask = weights = None
+        if isinstance(step.mask, Tensor):
+            mask = (np.array(step.mask.values) != 0).astype(np.float64)
+        if isinstance(step.weights, Tensor):
+            weights = np.repeat(np.array(step.weights.values), rows // max(samples, 1))
+        return Rows(samples, mask, weights)
 
     def call_twice(self, step: say.CallTwice, state: Quantities) -> Outcome:
         """Execute the shared layer on two inputs at once."""
@@ -194,8 +204,8 @@ class Oracle(SharedExecutor):
     ) -> tuple[Callable[[], Bounded], Quantities]:
         """Return the summed loss of one batch, and the state after training on it."""
         pooled, weight = x.reshape(-1, x.shape[-1]), dy.reshape(-1, x.shape[-1])
-        gradient = Gradient(weight / len(x))
-        seen, after = self.execute(pooled, gradient, execution, state, step.updates)
+        gradient, rows = Gradient(weight / len(x)), Rows(len(x))
+        seen, after = self.execute(pooled, gradient, execution, state, step.updates, rows)
 
         def moved(name: str) -> Bounded:
             found = descended(state[name], seen[f"d{name}"], step.learning_rate, self.form)
@@ -223,7 +233,9 @@ class Oracle(SharedExecutor):
     def evaluate(self, step: say.Evaluate, state: Quantities) -> Outcome:
         """Return the loss: the mean over samples of ``sum(dy·output)``."""
         execution = self.switches.loop("inference")
-        seen, after = self.execute(self.pooled(step.x), None, execution, state, "forgotten")
+        seen, after = self.execute(
+            self.pooled(step.x), None, execution, state, "forgotten", Rows(step.x.shape[0])
+        )
         loss = partial(self.loss_of, self.pooled(step.dy), seen)
         return Quantities({"loss": lambda: self.averaged([loss], step.x.shape[0])}), after
 
@@ -235,7 +247,13 @@ class Oracle(SharedExecutor):
         """Return the last prediction of as many as the step asks."""
         execution = self.switches.loop("inference")
         seen, state = self.execute_repeatedly(
-            self.pooled(step.x), None, execution, state, "forgotten", step.repeat
+            self.pooled(step.x),
+            None,
+            execution,
+            state,
+            "forgotten",
+            step.repeat,
+            Rows(step.x.shape[0]),
         )
         return self.all_shaped(seen, step.x), state
 

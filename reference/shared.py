@@ -15,7 +15,7 @@ import numpy as np
 from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
 from reference.conventions import OPEN_ORDER
-from reference.executor import Executor, Gradient
+from reference.executor import Executor, Gradient, Part
 from reference.later import Later, Quantities
 from reference.layer import STATISTICS
 from reference.normalisation import Normaliser
@@ -45,6 +45,8 @@ class SharedExecutor(Executor):
         Where running statistics normalise, an application that comes later finds them as the
         earlier one left them, unless both start from the same. `start` is the hidden state before.
         """
+        if self.corrects(execution):  # No convention says by what each is corrected.
+            return [None, None]
         if not self.by_running_statistics(execution):
             return [self.normaliser(batch, execution, state, state) for batch in batches]
         rule = self.conventions[axis] if self.moves(execution) else "both from the value before"
@@ -84,9 +86,8 @@ class SharedExecutor(Executor):
             statistics = partial(self.statistics, batch, execution, state, state)
             if by is not None:
                 told = partial(self.told, batch, state)
-                return self.flowing_back(
-                    batch, gradient, execution, statistics, Later(lambda: by), told
-                )
+                part = Part(batch, statistics, Later(lambda: by), None)
+                return self.flowing_back(batch, gradient, execution, [part], told)
             zero = np.zeros_like(batch.x)
             open_ = {"dx": Bounded(zero, np.full_like(zero, np.inf))}
             channel = Bounded(zero.sum(axis=0), np.full(zero.shape[1], np.inf))

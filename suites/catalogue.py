@@ -11,10 +11,13 @@ from suites import (
     hyperparameters,
     long_runs,
     magnitude,
+    masks,
     modes,
     momentum,
     non_finite,
+    renormalisation,
     running_statistics,
+    virtual_batch,
 )
 from suites.vocabulary import Scenario
 
@@ -31,6 +34,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     *magnitude.SCENARIOS,
     *hyperparameters.SCENARIOS,
     *long_runs.SCENARIOS,
+    *masks.SCENARIOS,
+    *renormalisation.SCENARIOS,
+    *virtual_batch.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

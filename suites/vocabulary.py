@@ -56,6 +56,9 @@ class Tensor:
     values: tuple[float, ...]
 
 
+ClippingBound = Literal["rmax", "rmin", "dmax"]
+
+
 @dataclass(frozen=True)
 class Layer:
     """Canonical constructor arguments of a BatchNorm layer. Absent: the framework's default.
@@ -67,6 +70,10 @@ class Layer:
     `gamma`, `beta`, `running_mean` and `running_variance` are initial values of shape
     ``(channels,)``. `fused`, `zero_debias`, `updates_in_place` (``updates_collections=None``) and
     `track_running_statistics` exist in some frameworks only.
+    `renorm` asks for batch renormalisation: `renorm_clipping` names its bounds, some of rmax, rmin
+    and dmax, each with its value; `renorm_decay` is the weight kept on the old values of the
+    averages it corrects by, which start like the running statistics.
+    `virtual_batch_size` is the number of samples that are normalised together in training.
     """
 
     channels: int
@@ -87,6 +94,10 @@ class Layer:
     updates_in_place: bool | Absent = ABSENT
     track_running_statistics: bool | Absent = ABSENT
     channel_axis: Literal["last", "default"] = "last"
+    renorm: bool | Absent = ABSENT
+    renorm_clipping: tuple[tuple[ClippingBound, float], ...] | Absent = ABSENT
+    renorm_decay: float | Absent = ABSENT
+    virtual_batch_size: int | Absent = ABSENT
 
 
 Target = Literal["layer", "model"]
@@ -117,6 +128,8 @@ class Call:
     choose between two calls (`is-true-test`). `updates` says what the user does about the
     framework's deferred update operations: what its documentation asks; nothing; or runs them
     twice. `repeat` executes the identical call that many times and observes the last.
+    `mask`, of ones and zeros of shape ``(n, *spatial)``, says which positions count in the batch
+    statistics; `weights`, of shape ``(n,)``, how much each sample does.
     """
 
     x: Tensor
@@ -126,6 +139,8 @@ class Call:
     updates: Updates = "documented"
     repeat: int = 1
     dx_weights: Tensor | None = None
+    mask: Tensor | Absent = ABSENT
+    weights: Tensor | Absent = ABSENT
 
 
 @dataclass(frozen=True)

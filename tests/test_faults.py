@@ -91,6 +91,7 @@ EXPLAINED_IN_SEVERAL_WAYS = {
     "one-pass-variance-clamped",
     "low-precision-arithmetic",
     "low-precision-moments",
+    "mask-divisor-guarded",  # A float64 layer may compute in float32.
     # What more than one moment of updating, or order of updates, would do.
     "updates-are-operations",
     "updates-in-the-backward-pass",

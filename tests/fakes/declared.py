@@ -41,6 +41,10 @@ ALL = {
     "epsilon-below-zero": "used as written",
     "momentum-out-of-range": "used as written",
     "empty-batch-gradients": "zero",
+    "mask-in-training": "counts",
+    "mask-weight-guard": 0.0,
+    "default-renormalisation-decay": 0.99,
+    "virtual-batch-remainder-in-inference": "computed",
 }
 
 FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
@@ -56,6 +60,17 @@ FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
 
 ARGUMENT = {
     **ALL,
+    "mask-of-everything": "statistics become NaN",
+    "masked-non-finite": "kept out",
+    "weighted-running-variance-factor": "1",
+    "renormalisation-averages": "a pair of their own",
+    "renormalised-running-variance": "from an average of the deviation",
+    "renormalisation-start": "the initial running statistics",
+    "renormalisation-deviation-floor": "root of epsilon",
+    "renormalisation-least-ratio": "0",
+    "virtual-batch-remainder": "a smaller last group",
+    "virtual-batch-groups": "consecutive",
+    "virtual-batch-updates": "by each group in turn",
     "low-precision-layer": "computed",
     "low-precision-arithmetic": "float32",
     "low-precision-batch-moments": "float32",
@@ -90,6 +105,17 @@ ARGUMENT = {
 
 SWITCH = {
     **ALL,
+    "mask-of-everything": "refused",
+    "masked-non-finite": "reaches the statistics",
+    "weighted-running-variance-factor": "W/(W-1)",
+    "renormalisation-averages": "the running statistics",
+    "renormalised-running-variance": "an average of the variance",
+    "renormalisation-start": NOT_APPLICABLE,
+    "renormalisation-deviation-floor": "none",
+    "renormalisation-least-ratio": "1/rmax",
+    "virtual-batch-remainder": "a smaller last group",
+    "virtual-batch-groups": "consecutive",
+    "virtual-batch-updates": "by each group in turn",
     **FLOAT32_AND_FLOAT64_ONLY,
     "training-tensor": NOT_APPLICABLE,
     "empty-batch": "refused",
@@ -121,6 +147,17 @@ SWITCH = {
 
 DEFERRED = {
     **ALL,
+    "mask-of-everything": "statistics become NaN",
+    "masked-non-finite": "reaches the statistics",
+    "weighted-running-variance-factor": "1",
+    "renormalisation-averages": "a pair of their own",
+    "renormalised-running-variance": "from the averages that correct",
+    "renormalisation-start": "the first batch",
+    "renormalisation-deviation-floor": "none",
+    "renormalisation-least-ratio": "0",
+    "virtual-batch-remainder": "refused",
+    "virtual-batch-groups": "every G-th sample",
+    "virtual-batch-updates": "once, from the mean over the groups",
     **FLOAT32_AND_FLOAT64_ONLY,
     "empty-batch": "statistics stay",
     "momentum-sense": "weighs the old running value",

@@ -22,8 +22,13 @@ EVERYWHERE = frozenset(
         "running_mean",
         "running_variance",
         "channel_axis",
+        "renorm",
+        "renorm_clipping",
+        "renorm_decay",
+        "virtual_batch_size",
     }
 )
+RENORMALISING = ("renorm_mean", "renorm_deviation", "running_deviation")
 
 
 class PlainProgram:
@@ -54,6 +59,10 @@ class PlainProgram:
         self.built = False
         with framework_call():
             self.bn = self.construct(layer)
+        self.bn.group_size = layer.get("virtual_batch_size")
+        if layer.get("renorm", False):
+            clipping = dict(layer.get("renorm_clipping", ()))
+            self.bn.start_renormalising(clipping, layer.get("renorm_decay", 0.99))
 
     def construct(self, layer):
         """Return the layer the canonical arguments describe."""
@@ -155,7 +164,7 @@ class PlainProgram:
 
     def run_updates(self, execution, updates):  # noqa: ARG002 - only deferred updates ask
         """Update the running statistics within the call."""
-        self.bn.update(execution)
+        self.bn.update_by(execution)
 
     def accept_updates(self, updates):
         """Raise NotExpressible for what a user cannot do about deferred updates here."""
@@ -172,24 +181,39 @@ class PlainProgram:
     def run(self, x, requested, updates="documented"):
         """Execute the layer once."""
         with framework_call(), np.errstate(all="ignore"):
-            execution = self.bn.forward(self.canonical(x), self.trains(requested))
+            execution = self.bn.execute(self.canonical(x), self.trains(requested))
             if self.moves(requested):
                 self.run_updates(execution, updates)
             self.store()
         return execution
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def call(  # noqa: PLR0913, PLR0917 - each argument of the step
+        self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, weights=None
+    ):
         """Execute the layer, with its gradients where `dy` is given, twice for `dx_weights`."""
         self.accept_updates(updates)
         requested = self.resolve(training, mode)
+        self.bn.counting = self.counting(x, mask, weights)
         for _ in range(repeat):
             execution = self.run(x, requested, updates)
+        self.bn.counting = None
         seen = {"output": self.as_given(execution.output)}
         if dy is not None:
             seen.update(self.gradients(execution, dy))
         if dx_weights is not None:
             seen["second_dx"] = self.second_gradient(execution, dy, dx_weights)
         return seen
+
+    def counting(self, x, mask, weights):
+        """Return how much each position of each sample counts; None where all count alike."""
+        if mask is None and weights is None:
+            return None
+        counting = np.ones(x.shape[:-1], self.arithmetic)
+        if mask is not None:
+            counting = counting * (np.asarray(mask) != 0)
+        if weights is not None:
+            counting = counting * np.reshape(weights, (-1,) + (1,) * (counting.ndim - 1))
+        return counting.astype(self.arithmetic)
 
     def gradients(self, execution, dy):
         """Return dx, and the gradients of the parameters that are not frozen."""
@@ -203,7 +227,7 @@ class PlainProgram:
     def backward(self, execution, dy):
         """Return every gradient of a canonical dy."""
         with framework_call(), np.errstate(all="ignore"):
-            return self.bn.gradients(execution, dy)
+            return self.bn.differentiate(execution, dy)
 
     def second_gradient(self, execution, dy, dx_weights):
         """Return the gradient of ``sum(dx_weights·dx)`` with respect to x."""
@@ -281,7 +305,8 @@ class PlainProgram:
         """Return the state a user can see; before the layer is built there is none."""
         if not self.built:
             return {}
-        variables = {name: getattr(self.bn, name) for name, _ in self.initial}
+        names = (*(name for name, _ in self.initial), *RENORMALISING)
+        variables = {name: getattr(self.bn, name) for name in names}
         seen = {
             name: np.array(value, self.storage(name))
             for name, value in variables.items()

@@ -7,6 +7,7 @@ from tests.fakes import (
     planted_arithmetic,
     planted_deeper,
     planted_deferred,
+    planted_features,
     planted_habits,
     planted_limits,
     planted_switch,
@@ -22,6 +23,7 @@ PARTS = (
     planted_habits,
     planted_deeper,
     planted_limits,
+    planted_features,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}

@@ -21,6 +21,10 @@ class Layer(SampleVarianceLayer):
     """Refuses to train on less than two values per channel; can put its statistics back."""
 
     least_values = 2
+    when_all_is_masked = "refused"
+    keeps_masked_out = False
+    own_averages = averages_deviation = raises_deviation = False
+    least_ratio_from_rmax = True
     reset_to = (0, 1)
 
     def forward(self, x, training):
