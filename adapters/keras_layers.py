@@ -32,6 +32,7 @@ RENAMED = {
     "scale": "scale",
     "trainable": "trainable",
     "dtype": "dtype",
+    "policy": "dtype",
 }
 if KERAS_2:
     RENAMED["fused"] = "fused"
@@ -41,8 +42,7 @@ VARIABLES = {
     "running_mean": "moving_mean",
     "running_variance": "moving_variance",
 }
-# The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
-OTHERS = {"channels", "rank", "channel_axis"}
+OTHERS = {"channels", "rank", "channel_axis", "input_dtype"}
 
 
 class WeightedSum(keras.losses.Loss):
@@ -82,8 +82,16 @@ class Program:
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
-        self.shape = (None,) * (layer["rank"] - 1) + (layer["channels"],)
+        axis = layer.get("channel_axis", "last")
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
+        if isinstance(axis, str):
+            axis = -1  # The channels are last in Keras's default layout: nothing to say.
+        else:
+            arguments["axis"] = axis
+        shape = [None] * layer["rank"]
+        shape[axis] = layer["channels"]
+        self.shape = tuple(shape)
+        self.dtype = layer.get("input_dtype", layer["dtype"])
         with framework_call():
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
@@ -105,7 +113,7 @@ class Program:
             if name in self.layer:
                 backend.assign(getattr(self.bn, own), self.layer[name])
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights, memory=None):
         """Call the model, or the bare layer while there is none.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
@@ -113,8 +121,9 @@ class Program:
         if updates == "twice":
             raise NotExpressible("Keras has no deferred update operations to run twice.")
         keywords = self.mode_keyword(training, mode)
+        given = [None if each is None else self.tensor(each, memory) for each in (dy, dx_weights)]
         for _ in range(repeat):
-            seen = self.execute(self.tensor(x), keywords, dy, dx_weights)
+            seen = self.execute(self.tensor(x, memory), keywords, *given)
         return seen
 
     def mode_keyword(self, training, mode):
@@ -127,9 +136,9 @@ class Program:
             raise NotExpressible("A tensor for the mode must hold true or false.")
         return {"training": backend.flag(VALUES_OF_TRAINING[training])}
 
-    def tensor(self, x):
-        """Return an array as a tensor of the layer's dtype, which NumPy may lack."""
-        return backend.tensor(x, self.layer["dtype"])
+    def tensor(self, x, memory=None):
+        """Return an array as a tensor of the input's dtype, which NumPy may lack."""
+        return backend.arranged(backend.tensor(x, self.dtype), memory)
 
     def execute(self, x, training, dy, dx_weights):
         """Call once and, where `dy` is given, ask the backend for the gradients of the sum."""
@@ -139,8 +148,7 @@ class Program:
 
         if dy is None:
             return {"output": backend.array(forward(x))}
-        weights = None if dx_weights is None else self.tensor(dx_weights)
-        found = backend.gradients(forward, x, self.learning(), self.tensor(dy), weights)
+        found = backend.gradients(forward, x, self.learning(), dy, dx_weights)
         return {name: backend.array(value) for name, value in found.items() if value is not None}
 
     def learning(self):
@@ -245,5 +253,6 @@ SWITCH = "Keras says the mode per call, with the argument `training`; a layer ke
 NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
+    "cast": "A Keras layer keeps the dtype it was made with.",
     "reset_statistics": "Keras has no method that resets a layer's running statistics.",
 }

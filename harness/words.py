@@ -30,7 +30,15 @@ LAYER = {
     "track_running_statistics": "tracks running statistics",
     "zero_debias": "zero-debiasing asked for",
     "channel_axis": "channel axis",
+    "input_dtype": "dtype of the input",
+    "policy": "mixed precision",
     "rank": "rank of the input",
+}
+MEMORY = {
+    "transposed": "stored with its axes in reverse order",
+    "channels-last": "stored with the channels innermost",
+    "strided": "stored as every other value of a larger array",
+    "expanded": "stored once for all positions of an axis",
 }
 UPDATES = {
     "documented": "",
@@ -98,7 +106,8 @@ def call_in_words(step: say.Call) -> str:
     gradients = ", asking for gradients" if step.dy is not None else ""
     gradients += " of first and second order" if step.dx_weights is not None else ""
     shape = shape_in_words(step.x)
-    return f"call on {shape} values{times}, {mode}{gradients}{UPDATES[step.updates]}"
+    memory = "" if step.memory is ABSENT else f" {MEMORY[step.memory]}"
+    return f"call on {shape} values{memory}{times}, {mode}{gradients}{UPDATES[step.updates]}"
 
 
 def enclose_in_words(step: say.Enclose) -> str:
@@ -114,7 +123,7 @@ def enclose_in_words(step: say.Enclose) -> str:
     return f"put the layer in {form}{inside}"
 
 
-def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each kind of step
+def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
     """Return what one step does."""
     match step:
         case say.Build():
@@ -145,3 +154,5 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each
             return f"{'unfreeze' if step.value else 'freeze'} the {step.target}"
         case say.ResetStatistics():
             return "reset the running statistics"
+        case say.Cast():
+            return f"cast the layer to {step.dtype}"

@@ -12,7 +12,7 @@ from reference.later import Quantities
 from reference.moments import inverse_deviation, scaled, steepness
 from reference.normalisation import Flow, Normaliser
 from reference.program import Execution, Refusal
-from reference.rounding import format_named, stored
+from reference.rounding import stored
 from reference.updating import Batch, Updating
 
 
@@ -68,8 +68,9 @@ class Normalising(Updating):
             self.form,
             nonnegative=found.nonnegative,
         )
-        if found.of_batch and self.moments_are_rounded():
-            inverse = stored(inverse, format_named(self.meaning.layer.dtype))
+        narrow = self.meaning.narrow
+        if narrow is not None and found.of_batch and self.moments_are_rounded():
+            inverse = stored(inverse, narrow)
         return Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
 
     def statistics(

@@ -18,7 +18,7 @@ from reference.later import Later, Quantities
 from reference.layer import STATISTICS, ZERO_DEBIAS, LayerMeaning
 from reference.moments import Moments, batch_moments, scaled
 from reference.program import Execution, Switches
-from reference.rounding import Format, format_named, stored
+from reference.rounding import Format, stored
 from reference.running import Debiased, Hidden, blended, debiased, fresh
 from suites.vocabulary import Layer, Updates
 
@@ -71,18 +71,19 @@ class Updating:
 
     def moments_are_rounded(self) -> bool:
         """Tell whether batch statistics are rounded to a low-precision dtype. Clause BN-10.3."""
-        return self.meaning.low_precision and (
-            self.conventions["low-precision-batch-moments"] == "the layer's dtype"
+        return self.meaning.narrow is not None and (
+            self.conventions["low-precision-batch-moments"] != "float32"
         )
 
     def moments(self, x: Array) -> Moments:
         """Return the batch statistics under the conventions' variance algorithm."""
         algorithm = str(self.conventions["variance-algorithm"])
         found = batch_moments(x, self.form, algorithm)
-        if self.moments_are_rounded():
-            form = format_named(self.meaning.layer.dtype)
-            mean, variance = stored(found.mean, form), stored(found.variance, form)
-            return replace(found, mean=mean, variance=variance)
+        form = self.meaning.narrow
+        if form is not None and self.moments_are_rounded():
+            found = replace(found, mean=stored(found.mean, form))
+            if self.conventions["low-precision-batch-moments"] == "the layer's dtype":
+                found = replace(found, variance=stored(found.variance, form))
         return found
 
     def updated(

@@ -14,6 +14,8 @@ ALL = {
     "initial-running-variance": 1.0,
     "initial-gamma": 1.0,
     "initial-beta": 0.0,
+    "channel-axis-argument": "computed",
+    "wrong-channels": "refused",
     "training-output-statistics": "batch",
     "training-output-variance": "population",
     "inference-output-statistics": "running",
@@ -50,13 +52,21 @@ FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
     NOT_APPLICABLE,
 )
 
-ARGUMENT = {
-    **ALL,
+ALL_DTYPES = {
     "low-precision-layer": "computed",
     "low-precision-arithmetic": "float32",
     "low-precision-batch-moments": "float32",
     "low-precision-statistics": "the layer's dtype",
     "low-precision-parameters": "the layer's dtype",
+}
+
+ARGUMENT = {
+    **ALL,
+    **ALL_DTYPES,
+    "wrong-rank": "refused",
+    "input-of-another-dtype": "cast to the layer's dtype",
+    "mixed-precision-output": "the policy's dtype",
+    "statistics-of-a-cast-layer": NOT_APPLICABLE,
     "empty-batch": "statistics become NaN",
     "momentum-sense": "weighs the old running value",
     "momentum-none": "refused",
@@ -86,7 +96,12 @@ ARGUMENT = {
 
 SWITCH = {
     **ALL,
-    **FLOAT32_AND_FLOAT64_ONLY,
+    **ALL_DTYPES,
+    "channel-axis-argument": NOT_APPLICABLE,
+    "wrong-rank": "2 and 3 taken",
+    "input-of-another-dtype": "output in the input's dtype",
+    "mixed-precision-output": NOT_APPLICABLE,
+    "statistics-of-a-cast-layer": "cast like the parameters",
     "training-tensor": NOT_APPLICABLE,
     "empty-batch": "refused",
     "momentum-sense": "weighs the new batch value",
@@ -118,6 +133,10 @@ SWITCH = {
 DEFERRED = {
     **ALL,
     **FLOAT32_AND_FLOAT64_ONLY,
+    "wrong-rank": "taken",
+    "input-of-another-dtype": "refused",
+    "mixed-precision-output": NOT_APPLICABLE,
+    "statistics-of-a-cast-layer": NOT_APPLICABLE,
     "empty-batch": "statistics stay",
     "momentum-sense": "weighs the old running value",
     "momentum-none": "refused",
