@@ -142,25 +142,21 @@ SCENARIOS = (
     *(
         axis_named(rank, axis, TRUE, gradients=gradients)
         for rank, axis, gradients in (
-            (2, 1, False),
             (3, 1, True),
             (4, 1, True),
             (5, 1, False),
             (3, 0, False),
             (4, 2, True),
-            (5, 2, False),
             (4, 3, False),
             (2, -1, False),
             (3, -2, True),
             (4, -3, True),
-            (4, -1, False),
-            (5, -2, False),
             (5, -4, False),
         )
     ),
     *(
         axis_named(rank, axis, FALSE, gradients=gradients)
-        for rank, axis, gradients in ((3, 1, False), (4, 1, True), (4, -2, False), (5, -4, False))
+        for rank, axis, gradients in ((3, 1, False), (4, 1, True), (4, -2, False))
     ),
     *(
         scenario(
@@ -207,7 +203,7 @@ SCENARIOS = (
         replace(TRAINED, rank=4),
         batch("vectors for images"),
         "wrong-rank",
-    ),
+    )[1:],
     *wrong(
         "sequences-given-to-a-layer-of-vectors",
         "Is rank-3 input to a layer made for rank 2 refused in {}?",

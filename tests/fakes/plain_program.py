@@ -82,7 +82,7 @@ class PlainProgram:
     def dtype_of_arithmetic(self):
         """Return the dtype the layer computes in: its own, or a wider one that comes out."""
         wanted = self.dtype_given() if self.another_dtype == "output" else self.dtype
-        return np.result_type(self.dtype, wanted, "float32")
+        return np.result_type(np.result_type(self.dtype, "float32"), wanted)
 
     def storage(self, name):  # noqa: ARG002 - a faulty program looks at the name
         """Return the dtype a variable, or its gradient, is kept in."""
@@ -150,18 +150,26 @@ class PlainProgram:
         """Return the dtype of the output."""
         return self.dtype if self.another_dtype == "cast" else self.dtype_given()
 
-    def check(self, x):
+    def check(self, x, training):  # noqa: ARG002 - a faulty program looks at the mode
         """Raise an error for an input the layer does not take."""
-        channels = x.shape[self.channel_axis(x.ndim)]
-        if channels != self.layer["channels"]:
-            message = f"expected {self.layer['channels']} channels, found {channels}"
-            raise ValueError(message)
         if x.ndim != self.layer["rank"] and not self.takes_rank(x.ndim):
             message = f"expected rank {self.layer['rank']}, found {x.ndim}"
             raise ValueError(message)
-        if self.another_dtype == "refused" and self.dtype_given() != self.dtype:
+        channels = x.shape[self.channel_axis(x.ndim)]
+        if not self.takes_channels(channels):
+            message = f"expected {self.layer['channels']} channels, found {channels}"
+            raise ValueError(message)
+        if self.dtype_given() != self.dtype and not self.takes_dtype():
             message = f"expected {self.dtype}, found {self.dtype_given()}"
             raise TypeError(message)
+
+    def takes_channels(self, channels):
+        """Tell whether so many channels are taken."""
+        return channels == self.layer["channels"]
+
+    def takes_dtype(self):
+        """Tell whether another dtype than the layer's is taken; what a policy casts always is."""
+        return self.another_dtype != "refused" or "policy" in self.layer
 
     def takes_rank(self, rank):  # noqa: ARG002 - a style may look at it
         """Tell whether another rank than the layer's is taken."""
@@ -213,7 +221,7 @@ class PlainProgram:
     def run(self, x, requested, updates="documented"):
         """Execute the layer once."""
         with framework_call(), np.errstate(all="ignore"):
-            self.check(x)
+            self.check(x, self.trains(requested))
             execution = self.bn.forward(self.canonical(x), self.trains(requested))
             if self.moves(requested):
                 self.run_updates(execution, updates)

@@ -6,7 +6,10 @@ from tests.fakes import (
     planted_argument,
     planted_arithmetic,
     planted_deferred,
+    planted_dtypes,
     planted_habits,
+    planted_input,
+    planted_layout,
     planted_switch,
     planted_values,
 )
@@ -18,6 +21,9 @@ PARTS = (
     planted_deferred,
     planted_values,
     planted_habits,
+    planted_input,
+    planted_layout,
+    planted_dtypes,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}
