@@ -190,7 +190,8 @@ def converted(quantity: Bounded, form: Format) -> Bounded:
 def widened(quantity: Bounded) -> tuple[Array, Array]:
     """Return the ends of a bound, moved outwards for the float64 rounding of the ends."""
     slack = np.where(quantity.bound > 0, 2 * ORACLE_ROUNDOFF * quantity.magnitude, 0.0)
-    return quantity.lower - slack, quantity.upper + slack
+    with np.errstate(invalid="ignore"):  # An infinity of which nothing is known has no ends.
+        return quantity.lower - slack, quantity.upper + slack
 
 
 @lru_cache(maxsize=4096)

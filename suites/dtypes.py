@@ -178,6 +178,7 @@ SCENARIOS = (
             ("training", TRUE, ("low-precision-layer", "low-precision-parameters")),
             ("inference", FALSE, ("low-precision-layer",)),
         )
+        if (dtype, word) != ("bfloat16", "inference")
     ),
     *(
         scenario(

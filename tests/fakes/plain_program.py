@@ -48,7 +48,7 @@ class PlainProgram:
             raise NotExpressible(reason)
         self.layer = layer
         self.dtype = np.dtype(layer["dtype"])
-        self.arithmetic = np.result_type(self.dtype, "float32")
+        self.arithmetic = self.dtype_of_arithmetic()
         self.trainable = layer.get("trainable", True)
         self.written_in_model = "absent"
         self.form = None
@@ -80,9 +80,8 @@ class PlainProgram:
     # A layer narrower than float32 is kept in its own dtype and computed in float32.
 
     def dtype_of_arithmetic(self):
-        """Return the dtype the layer computes in: its own, or a wider one that comes out."""
-        wanted = self.dtype_given() if self.another_dtype == "output" else self.dtype
-        return np.result_type(np.result_type(self.dtype, "float32"), wanted)
+        """Return the dtype the layer computes in."""
+        return np.result_type(self.dtype, "float32")
 
     def storage(self, name):  # noqa: ARG002 - a faulty program looks at the name
         """Return the dtype a variable, or its gradient, is kept in."""
@@ -123,7 +122,9 @@ class PlainProgram:
     def canonical(self, x):
         """Return the user's array as the layer reads it, with the channels last."""
         x = np.moveaxis(x, self.channel_axis(x.ndim), -1)
-        return x.astype(self.dtype_read()).astype(self.dtype_of_arithmetic())
+        x = x.astype(self.dtype_read())
+        wide = self.another_dtype == "output" and self.dtype_given() != self.dtype
+        return x.astype(np.result_type(self.arithmetic, x.dtype) if wide else self.arithmetic)
 
     def as_given(self, x):
         """Return a canonical array in the output's dtype, the channels where the user has them."""

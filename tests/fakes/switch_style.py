@@ -74,7 +74,7 @@ class Program(PlainProgram):
     def cast(self, dtype):
         """Cast the parameters and the running statistics, not the counter."""
         self.dtype = np.dtype(dtype)
-        self.arithmetic = np.result_type(self.dtype, "float32")
+        self.arithmetic = self.dtype_of_arithmetic()
         for name, _ in self.initial:
             value = getattr(self.bn, name)
             if value is not None:
