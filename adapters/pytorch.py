@@ -75,9 +75,13 @@ def observed(tensor):
 
 def autocast(policy):
     """Return the context of mixed precision on a CPU; PyTorch before 1.10 has none there."""
-    if not hasattr(torch, "autocast"):
-        raise NotExpressible("PyTorch {} has no autocast.".format(torch.__version__))
-    return torch.autocast("cpu", dtype=dtype_named(policy.partition("_")[2]))
+    name = policy.partition("_")[2]
+    if hasattr(torch, "autocast"):
+        context = torch.autocast("cpu", dtype=dtype_named(name))
+        if getattr(context, "_enabled", True):  # It disables itself, with a warning.
+            return context
+    reason = "PyTorch {} has no autocast to {} on a CPU."
+    raise NotExpressible(reason.format(torch.__version__, name))
 
 
 class Enclosing(torch.nn.Module):
