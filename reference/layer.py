@@ -96,7 +96,7 @@ class LayerMeaning(LayerDtypes):
     def admit_input(self, shape: tuple[int, ...]) -> None:
         """Raise Refusal where an input of this shape, or of this dtype, is refused.
 
-        Clauses BN-3.3, BN-3.8, BN-3.9 and BN-10.8.
+        Clauses BN-3.3, BN-3.9, BN-3.10 and BN-10.8.
         """
         rank = len(shape)
         if rank != self.layer.rank and not self.takes_rank(rank):
@@ -109,7 +109,7 @@ class LayerMeaning(LayerDtypes):
 
     @property
     def broadcasts(self) -> bool:
-        """Return whether one channel stands for all where another number is given. BN-3.8."""
+        """Return whether one channel stands for all where another number is given. BN-3.9."""
         return self.conventions["wrong-channels"] == "one stands for all"
 
     @property
@@ -121,7 +121,7 @@ class LayerMeaning(LayerDtypes):
         return self.conventions["channel-axis-argument"] == "refused unless last"
 
     def takes_rank(self, rank: int) -> bool:
-        """Return whether a layer takes an input of another rank than its own. Clause BN-3.9."""
+        """Return whether a layer takes an input of another rank than its own. Clause BN-3.10."""
         rule = self.conventions["wrong-rank"]
         return rule == "taken" or (rule == "2 and 3 taken" and {rank, self.layer.rank} == {2, 3})
 

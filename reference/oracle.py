@@ -255,7 +255,7 @@ class Oracle(SharedExecutor):
         """Return a tensor as float64 with the channel axis last, as the layer reads it.
 
         One channel may stand for all. Raises Refusal for an input that is not taken. Clauses
-        BN-1.6, BN-3.8, BN-3.9 and BN-10.8.
+        BN-1.6, BN-3.9, BN-3.10 and BN-10.8.
         """
         meaning = self.meaning
         meaning.admit_input(tensor.shape)

@@ -86,7 +86,7 @@ def wrong(name: str, question: str, layer: Layer, x: Tensor, axis: str) -> list[
             steps=(Call(x, mode),),
             about=("output",),
             settles=(axis,),
-            clauses=("BN-3.8",) if axis == "wrong-channels" else ("BN-3.9",),
+            clauses=("BN-3.9",) if axis == "wrong-channels" else ("BN-3.10",),
             sources=(TORCH, KERAS_INPUT_SPEC, CONTRIB),
         )
         for word, mode in (("training", TRUE), ("inference", FALSE))
@@ -133,7 +133,7 @@ def in_memory(
         settles=("training-output-statistics",)
         if mode is TRUE
         else ("inference-output-statistics",),
-        clauses=("BN-3.10", "BN-3.1"),
+        clauses=("BN-3.11", "BN-3.1"),
         sources=(TORCH_MEMORY_FORMAT, TORCH_CHANNELS_LAST),
     )
 
