@@ -33,6 +33,7 @@ RENAMED = {
     "scale": "scale",
     "trainable": "trainable",
     "dtype": "dtype",
+    "policy": "dtype",
 }
 if KERAS_2:
     RENAMED.update(fused="fused", virtual_batch_size="virtual_batch_size")
@@ -54,8 +55,7 @@ RENORMALISING = {
     "renorm_deviation": "renorm_stddev",
     "running_deviation": "moving_stddev",
 }
-# The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
-OTHERS = {"channels", "rank", "channel_axis"}
+OTHERS = {"channels", "rank", "channel_axis", "input_dtype"}
 
 
 class WeightedSum(keras.losses.Loss):
@@ -96,10 +96,18 @@ class Program:
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
-        self.shape = (None,) * (layer["rank"] - 1) + (layer["channels"],)
+        axis = layer.get("channel_axis", "last")
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
         if "renorm_clipping" in layer:
             arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
+        if isinstance(axis, str):
+            axis = -1  # The channels are last in Keras's default layout: nothing to say.
+        else:
+            arguments["axis"] = axis
+        shape = [None] * layer["rank"]
+        shape[axis] = layer["channels"]
+        self.shape = tuple(shape)
+        self.dtype = layer.get("input_dtype", layer["dtype"])
         with framework_call():
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
@@ -133,7 +141,7 @@ class Program:
             value = np.reshape(value, tuple(variable.shape))
         backend.assign(variable, value)
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights, mask=None):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, memory=None):
         """Call the model, or the bare layer while there is none.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
@@ -144,9 +152,10 @@ class Program:
         if mask is not None:
             if not MASKS:
                 raise NotExpressible("The layer's `call` takes no mask before Keras 2.12.")
-            keywords["mask"] = self.tensor(mask, "bool")
+            keywords["mask"] = backend.tensor(mask, "bool")
+        given = [None if each is None else self.tensor(each, memory) for each in (dy, dx_weights)]
         for _ in range(repeat):
-            seen = self.execute(self.tensor(x), keywords, dy, dx_weights)
+            seen = self.execute(self.tensor(x, memory), keywords, *given)
         return seen
 
     def mode_keyword(self, training, mode):
@@ -159,9 +168,9 @@ class Program:
             raise NotExpressible("A tensor for the mode must hold true or false.")
         return {"training": backend.flag(VALUES_OF_TRAINING[training])}
 
-    def tensor(self, x, dtype=None):
-        """Return an array as a tensor of a dtype or the layer's, which NumPy may lack."""
-        return backend.tensor(x, dtype or self.layer["dtype"])
+    def tensor(self, x, memory=None):
+        """Return an array as a tensor of the input's dtype, which NumPy may lack."""
+        return backend.arranged(backend.tensor(x, self.dtype), memory)
 
     def execute(self, x, training, dy, dx_weights):
         """Call once and, where `dy` is given, ask the backend for the gradients of the sum."""
@@ -171,8 +180,7 @@ class Program:
 
         if dy is None:
             return {"output": backend.array(forward(x))}
-        weights = None if dx_weights is None else self.tensor(dx_weights)
-        found = backend.gradients(forward, x, self.learning(), self.tensor(dy), weights)
+        found = backend.gradients(forward, x, self.learning(), dy, dx_weights)
         arrays = {name: backend.array(each) for name, each in found.items() if each is not None}
         parameters = {name: arrays[name] for name in ("dgamma", "dbeta") if name in arrays}
         return dict(arrays, **self.per_channel(parameters))
@@ -297,6 +305,7 @@ SWITCH = "Keras says the mode per call, with the argument `training`; a layer ke
 NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
+    "cast": "A Keras layer keeps the dtype it was made with.",
     "reset_statistics": "Keras has no method that resets a layer's running statistics.",
     "call.weights": "The layer takes a mask, and no weights of the samples.",
 }

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import torch
 
-from adapters.answers import framework_call
+from adapters.answers import NotExpressible, framework_call
+from adapters.torch_memory import arranged as arranged_in_torch
 from adapters.wire import Bfloat16
 
 torch.set_num_threads(1)
@@ -18,6 +19,15 @@ def versions():
 def tensor(x, dtype):
     """Return an array as a tensor of a named dtype, which NumPy may lack."""
     return torch.from_numpy(np.array(x)).to(getattr(torch, dtype))
+
+
+def arranged(value, memory):
+    """Return a tensor that holds the same values otherwise in memory."""
+    if memory == "channels-last":
+        raise NotExpressible("Keras's channels are innermost already.")
+    if memory == "expanded":
+        return value[:, :1].contiguous().expand_as(value)
+    return arranged_in_torch(value, memory)
 
 
 def flag(value):
@@ -56,7 +66,7 @@ def gradients(forward, x, variables, dy, dx_weights):
         dx, *others = torch.autograd.grad(
             output,
             [x, *(variable.value for variable in variables.values())],
-            dy,
+            dy.to(output.dtype),
             create_graph=second,
             allow_unused=True,
         )

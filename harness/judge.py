@@ -187,6 +187,9 @@ def check(
     if dtype is not None and observed.dtype.name != dtype:
         note = f"is {observed.dtype} instead of {dtype}"
         return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
+    if quantity == "updates_counted" and observed.dtype.kind not in "iu":
+        note = f"is {observed.dtype} instead of an integer"
+        return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
     if observed.size == 0:
         return Check(quantity, wanted, observed, 0.0, 0.0, 0.0, (), True)
     error, fraction = used(expected, np.asarray(observed, dtype=np.float64))

@@ -34,10 +34,18 @@ LAYER = {
     "track_running_statistics": "tracks running statistics",
     "zero_debias": "zero-debiasing asked for",
     "channel_axis": "channel axis",
+    "input_dtype": "dtype of the input",
+    "policy": "mixed precision",
     "rank": "rank of the input",
     "renorm": "renormalises",
     "renorm_clipping": "bounds of the renormalisation",
     "renorm_decay": "weight kept on the old averages of the renormalisation",
+}
+MEMORY = {
+    "transposed": "stored with its axes in reverse order",
+    "channels-last": "stored with the channels innermost",
+    "strided": "stored as every other value of a larger array",
+    "expanded": "stored once for all positions of an axis",
 }
 UPDATES = {
     "documented": "",
@@ -106,7 +114,8 @@ def call_in_words(step: say.Call) -> str:
     times = f" {step.repeat} times" if step.repeat > 1 else ""
     gradients = ", asking for gradients" if step.dy is not None else ""
     gradients += " of first and second order" if step.dx_weights is not None else ""
-    shape = shape_in_words(step.x) + " values" + counting_in_words(step)
+    memory = "" if step.memory is ABSENT else f" {MEMORY[step.memory]}"
+    shape = f"{shape_in_words(step.x)} values{memory}{counting_in_words(step)}"
     return f"call on {shape}{times}, {mode}{gradients}{UPDATES[step.updates]}"
 
 
@@ -134,7 +143,7 @@ def enclose_in_words(step: say.Enclose) -> str:
     return f"put the layer in {form}{inside}"
 
 
-def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each kind of step
+def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
     """Return what one step does."""
     match step:
         case say.Build():
@@ -167,3 +176,5 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each
             return f"{'unfreeze' if step.value else 'freeze'} the {step.target}"
         case say.ResetStatistics():
             return "reset the running statistics"
+        case say.Cast():
+            return f"cast the layer to {step.dtype}"

@@ -104,6 +104,39 @@ ARGUMENTS = (
         translation="Move the channel axis of the input, or name it where an argument does that.",
     ),
     Axis(
+        "channel-axis-argument",
+        "refusal",
+        ("computed", "refused unless last"),
+        question="May the channel axis be said to be another than the last?",
+        meaning="Whether a layer told by an argument that its channels are not on the last axis "
+        "executes, or is refused.",
+        consequence="A model written for channels in front of the positions, as graphics cards "
+        "like them, is built but cannot be executed on a CPU.",
+        translation="Move the channel axis of the input to the end.",
+    ),
+    Axis(
+        "wrong-channels",
+        "refusal",
+        ("refused", "one stands for all"),
+        question="Is an input with another number of channels refused?",
+        meaning="Whether an input with one channel to a layer of several, or with several to a "
+        "layer of one, is refused, or the one is taken to stand for all.",
+        consequence="Grey images given to a layer for colours, or a layer made for one channel by "
+        "mistake, raise an error here and come out normalised by the wrong numbers there.",
+        translation="Check the number of channels before the layer.",
+    ),
+    Axis(
+        "wrong-rank",
+        "refusal",
+        ("refused", "2 and 3 taken", "taken"),
+        question="Is an input of another rank than the layer's refused?",
+        meaning="Whether a layer takes an input with more or fewer axes than it was made for: "
+        "none, a sequence where it has seen single vectors and the other way round, or any.",
+        consequence="Images that reach a layer made for vectors are pooled over all their "
+        "positions, or raise an error.",
+        translation="Check the rank before the layer, or give each rank a layer of its own.",
+    ),
+    Axis(
         "initial-running-mean",
         "number",
         (0.0, 1.0),
@@ -324,11 +357,11 @@ LOW_PRECISION = (
     Axis(
         "low-precision-batch-moments",
         "error model",
-        ("float32", "the layer's dtype"),
+        ("float32", "the layer's dtype but for the variance", "the layer's dtype"),
         question="Are the batch statistics of a half-precision layer rounded?",
-        meaning="To which dtype a float16 or bfloat16 layer rounds the mean and variance of "
-        "a batch.",
-        consequence="Rounded to float16, a batch variance beyond 65504 overflows, and the "
+        meaning="To which dtype a float16 or bfloat16 layer rounds the mean and inverse deviation "
+        "of a batch, and whether the variance before that too.",
+        consequence="With the variance rounded to float16, one beyond 65504 overflows, and the "
         "training output can collapse to beta alone.",
         translation="Make the layer for float32 and cast its input and output.",
     ),
@@ -351,6 +384,39 @@ LOW_PRECISION = (
         consequence="Kept in the layer's dtype a small gradient step is rounded away, and a "
         "checkpoint loads into the other kind only after a cast.",
         translation="Make the layer for float32 and cast its input and output.",
+    ),
+    Axis(
+        "input-of-another-dtype",
+        "refusal",
+        ("cast to the layer's dtype", "output in the input's dtype", "refused"),
+        question="What if the input has another dtype than the layer?",
+        meaning="Whether an input of another dtype than the layer's is cast to that, is taken as "
+        "it is and answered in its own, or is refused.",
+        consequence="Half-precision activations come out of the layer as float32 here and as half "
+        "precision there, and a float64 array from NumPy may end with an error.",
+        translation="Cast the input to the layer's dtype, and the output to the one wanted.",
+    ),
+    Axis(
+        "mixed-precision-output",
+        "choice",
+        ("the policy's dtype", "the input's dtype", "the layer's dtype"),
+        question="Which dtype comes out under mixed precision?",
+        meaning="Which dtype the output has where mixed precision asks for half precision outside "
+        "the parameters: the one asked for, that of the input, or that of the parameters.",
+        consequence="The next layer is handed half precision here and float32 there, which costs "
+        "twice the memory, or a cast that the author did not plan for.",
+        translation="Cast the output to the dtype wanted.",
+    ),
+    Axis(
+        "statistics-of-a-cast-layer",
+        "choice",
+        ("cast like the parameters", "stay as they are"),
+        question="Does casting a layer cast its running statistics?",
+        meaning="Whether casting a layer that exists to another dtype casts its running statistics "
+        "along with gamma and beta.",
+        consequence="Cast to float16, a running variance beyond 65504 becomes infinite, and that "
+        "channel puts out beta alone in inference.",
+        translation="Cast gamma and beta themselves, or the statistics too.",
     ),
 )
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from reference.bounded import Bounded, exact
-from reference.chosen import Conventions
 from reference.conventions import DRAWN
 from reference.later import Quantities
+from reference.layer_dtypes import RENORMALISING, STATISTICS, LayerDtypes
 from reference.program import Refusal
-from reference.rounding import Format, format_named, kept
 from reference.running import Weights, giving, keeping
-from suites.vocabulary import ABSENT, Absent, Layer, Tensor
+from suites.vocabulary import ABSENT, Absent, Dtype, Tensor
 
-STATISTICS = ("running_mean", "running_variance")
-RENORMALISING = {
-    "renorm_mean": "running_mean",
-    "renorm_deviation": "running_variance",
-    "running_deviation": "running_variance",
-}
-"""What a renormalising layer may keep besides, by the statistic it starts like."""
-PARAMETERS = ("gamma", "beta", "dgamma", "dbeta")
-UNTYPED = ("updates_counted", "trainable_parameters", "loss")
-LOW_PRECISION = ("float16", "bfloat16")
+__all__ = ["RENORMALISING", "STATISTICS", "WARM_UP", "ZERO_DEBIAS", "LayerMeaning"]
+
 ZERO_DEBIAS, WARM_UP = "zero-debias", "warm-up by number of updates"
 INITIAL = {
     "gamma": "initial-gamma",
@@ -36,43 +27,8 @@ INITIAL = {
 
 
 @dataclass(frozen=True)
-class LayerMeaning:
+class LayerMeaning(LayerDtypes):
     """A layer under conventions. Raises ValueError for a dtype without an error analysis."""
-
-    layer: Layer
-    conventions: Conventions
-
-    @property
-    def low_precision(self) -> bool:
-        """Return whether the layer's dtype is narrower than float32."""
-        return self.layer.dtype in LOW_PRECISION
-
-    @property
-    def form(self) -> Format:
-        """Return the format the layer computes in. Clauses BN-1.6 and BN-10.2."""
-        if self.layer.dtype == "float64":
-            return format_named(str(self.conventions["float64-arithmetic"]))
-        return self.low_format("low-precision-arithmetic")
-
-    def low_format(self, axis: str) -> Format:
-        """Return the layer's format, or float32 where it is narrower and the axis says so."""
-        wide = self.low_precision and self.conventions[axis] == "float32"
-        return format_named("float32" if wide else self.layer.dtype)
-
-    def format_of(self, quantity: str) -> Format | None:
-        """Return the format a quantity is stored and shown in; None for counts and the loss."""
-        if quantity in UNTYPED:
-            return None
-        if quantity in STATISTICS or quantity in RENORMALISING:
-            return self.low_format("low-precision-statistics")
-        if quantity in PARAMETERS:
-            return self.low_format("low-precision-parameters")
-        return format_named(self.layer.dtype)
-
-    def stored(self, quantity: str, value: Bounded) -> Bounded:
-        """Return a quantity as it is stored: rounded once more in a layer of low precision."""
-        form = self.format_of(quantity)
-        return kept(value, form) if self.low_precision and form is not None else value
 
     @property
     def gamma(self) -> str:
@@ -118,6 +74,8 @@ class LayerMeaning:
     @property
     def channel_axis(self) -> int:
         """Return the axis of the input that holds the channels."""
+        if isinstance(self.layer.channel_axis, int):
+            return self.layer.channel_axis
         if self.layer.channel_axis == "last":
             return -1
         return 1 if self.conventions["default-channel-axis"] == "second" else -1
@@ -153,6 +111,45 @@ class LayerMeaning:
         if argument is None or isinstance(argument, Absent) or 0 <= argument <= 1:
             return "used as written"
         return str(self.conventions["momentum-out-of-range"])
+
+    def admit_input(self, shape: tuple[int, ...]) -> None:
+        """Raise Refusal where an input of this shape, or of this dtype, is refused.
+
+        Clauses BN-3.3, BN-3.9, BN-3.10 and BN-10.8.
+        """
+        rank = len(shape)
+        if rank != self.layer.rank and not self.takes_rank(rank):
+            raise Refusal
+        channels, own = shape[self.channel_axis], self.layer.channels
+        if channels != own and not (1 in (channels, own) and self.broadcasts):
+            raise Refusal
+        if self.refuses_axis or self.refuses_dtype:
+            raise Refusal
+
+    @property
+    def broadcasts(self) -> bool:
+        """Return whether one channel stands for all where another number is given. BN-3.9."""
+        return self.conventions["wrong-channels"] == "one stands for all"
+
+    @property
+    def refuses_axis(self) -> bool:
+        """Return whether no input is taken, because channels are said to be elsewhere. BN-3.3."""
+        axis, rank = self.layer.channel_axis, self.layer.rank
+        if isinstance(axis, str) or axis % rank == rank - 1:
+            return False
+        return self.conventions["channel-axis-argument"] == "refused unless last"
+
+    def takes_rank(self, rank: int) -> bool:
+        """Return whether a layer takes an input of another rank than its own. Clause BN-3.10."""
+        rule = self.conventions["wrong-rank"]
+        return rule == "taken" or (rule == "2 and 3 taken" and {rank, self.layer.rank} == {2, 3})
+
+    def cast(self, dtype: Dtype) -> LayerMeaning:
+        """Return the layer cast to another dtype. Clause BN-10.9."""
+        kept = self.statistics_kept_in or self.low_format("low-precision-statistics").name
+        stay = self.conventions["statistics-of-a-cast-layer"] == "stay as they are"
+        layer = replace(self.layer, dtype=dtype)
+        return LayerMeaning(layer, self.conventions, kept if stay else None)
 
     def weights(self, statistic: str, counted: float, before: int) -> Weights:
         """Return the weights of an update of a statistic.

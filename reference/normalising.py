@@ -15,7 +15,7 @@ from reference.normalisation import Flow, Normaliser
 from reference.program import Execution, Refusal
 from reference.renormalisation import Correction, renormalised
 from reference.renormalising import Renormalising
-from reference.rounding import format_named, stored
+from reference.rounding import stored
 from reference.updating import Batch
 
 
@@ -84,8 +84,9 @@ class Normalising(Renormalising):
             self.form,
             nonnegative=found.nonnegative,
         )
-        if found.of_batch and self.moments_are_rounded():
-            inverse = stored(inverse, format_named(self.meaning.layer.dtype))
+        narrow = self.meaning.narrow
+        if narrow is not None and found.of_batch and self.moments_are_rounded():
+            inverse = stored(inverse, narrow)
         plain = Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
         return plain if correct is None else renormalised(plain, correct(), self.form)
 

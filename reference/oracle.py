@@ -20,7 +20,7 @@ from reference.later import Later, Quantities
 from reference.layer import LayerMeaning
 from reference.normalisation import Normaliser, output
 from reference.program import Execution, Refusal
-from reference.rounding import Format
+from reference.rounding import Format, converted
 from reference.running import Hidden, descended
 from reference.shared import SharedExecutor
 from reference.updating import Batch
@@ -54,6 +54,7 @@ class Expected:
 
 
 NOTHING = Quantities({})
+TYPED = ("gamma", "beta", "running_mean", "running_variance")
 Outcome = tuple[Quantities, Quantities]
 
 
@@ -87,7 +88,7 @@ class Oracle(SharedExecutor):
         trainable = self.switches.counts_as_trainable(self.switches.trainable)
         return exact(self.meaning.parameters if trainable else 0)
 
-    def perform(self, step: Step, state: Quantities) -> Outcome:  # noqa: C901, PLR0911
+    def perform(self, step: Step, state: Quantities) -> Outcome:  # noqa: C901, PLR0911, PLR0912
         """Return what the step shows of itself, and the state after it; a case for each step."""
         switches = self.switches
         match step:
@@ -115,13 +116,26 @@ class Oracle(SharedExecutor):
                 switches.switch("inference")
             case say.SetTrainable():
                 switches.set_trainable(step.value, step.target)
+            case say.Cast():
+                return NOTHING, self.cast(step.dtype, state)
             case say.ResetStatistics():
                 self.hidden = Later(Hidden)
                 return NOTHING, state.with_(self.meaning.reset_statistics().entries)
         return NOTHING, state
 
+    def cast(self, dtype: say.Dtype, state: Quantities) -> Quantities:
+        """Return the state of the layer cast to another dtype; its counter stays. BN-10.9."""
+        self.hidden()
+        self.meaning = meaning = self.meaning.cast(dtype)
+
+        def one(name: str) -> Bounded:
+            form = meaning.format_of(name)
+            return state[name] if form is None else converted(state[name], form)
+
+        return state.with_({name: partial(one, name) for name in state if name in TYPED})
+
     def call(self, step: say.Call, state: Quantities) -> Outcome:
-        """Execute a `Call`, repeated as often as it says."""
+        """Execute a `Call`, repeated as often as it says; where its values lie is no matter."""
         execution = self.switches.call(step.training, step.mode)
         x = self.pooled(step.x)
         gradient = None
@@ -268,10 +282,15 @@ class Oracle(SharedExecutor):
     def array(self, tensor: Tensor) -> Array:
         """Return a tensor as float64 with the channel axis last, as the layer reads it.
 
-        A float64 layer that computes in float32 rounds what it is given. Clause BN-1.6.
+        One channel may stand for all. Raises Refusal for an input that is not taken. Clauses
+        BN-1.6, BN-3.9, BN-3.10 and BN-10.8.
         """
-        form = self.form if self.meaning.layer.dtype == "float64" else None
-        return values_of(tensor, self.meaning.channel_axis, form)
+        meaning = self.meaning
+        meaning.admit_input(tensor.shape)
+        array = values_of(tensor, meaning.channel_axis, meaning.reads(tensor.dtype))
+        if array.shape[-1] == 1 < meaning.layer.channels and meaning.broadcasts:
+            return np.broadcast_to(array, (*array.shape[:-1], meaning.layer.channels))
+        return array
 
     def pooled(self, tensor: Tensor) -> Array:
         """Return a tensor as ``(n, channels)``. Clause BN-3.1."""

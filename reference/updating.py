@@ -19,7 +19,7 @@ from reference.layer import RENORMALISING, STATISTICS, WARM_UP, ZERO_DEBIAS, Lay
 from reference.moments import Moments, batch_moments, scaled
 from reference.program import Execution, Switches
 from reference.repeated import blended_often
-from reference.rounding import Format, format_named, stored
+from reference.rounding import Format, stored
 from reference.running import Debiased, Hidden, Weights, blended, corrected, debiased, fresh
 from reference.virtual_batch import mean_of
 from reference.weighted import Weighting, of_nothing, weighted_moments
@@ -119,8 +119,8 @@ class Updating:
 
     def moments_are_rounded(self) -> bool:
         """Tell whether batch statistics are rounded to a low-precision dtype. Clause BN-10.3."""
-        return self.meaning.low_precision and (
-            self.conventions["low-precision-batch-moments"] == "the layer's dtype"
+        return self.meaning.narrow is not None and (
+            self.conventions["low-precision-batch-moments"] != "float32"
         )
 
     def moments(self, batch: Batch) -> Moments:
@@ -130,10 +130,11 @@ class Updating:
         else:
             algorithm = str(self.conventions["variance-algorithm"])
             found = batch_moments(batch.x, self.form, algorithm)
-        if self.moments_are_rounded():
-            form = format_named(self.meaning.layer.dtype)
-            mean, variance = stored(found.mean, form), stored(found.variance, form)
-            return replace(found, mean=mean, variance=variance)
+        form = self.meaning.narrow
+        if form is not None and self.moments_are_rounded():
+            found = replace(found, mean=stored(found.mean, form))
+            if self.conventions["low-precision-batch-moments"] == "the layer's dtype":
+                found = replace(found, variance=stored(found.variance, form))
         return found
 
     def weighted_moments(self, x: Array, by: Weighting) -> Moments:

@@ -92,6 +92,10 @@ EXPLAINED_IN_SEVERAL_WAYS = {
     "low-precision-arithmetic",
     "low-precision-moments",
     "mask-divisor-guarded",  # A float64 layer may compute in float32.
+    "low-precision-mean",
+    # A sequence is any other rank, too; float32 input has the layer's dtype.
+    "ranks-2-and-3-taken-argument",
+    "mixed-output-like-the-input",
     # What more than one moment of updating, or order of updates, would do.
     "updates-are-operations",
     "updates-in-the-backward-pass",

@@ -50,6 +50,7 @@ class Program(PlainProgram):
     arguments = EVERYWHERE | {"trainable", "fused", "zero_debias", "updates_in_place"}
     default_decay = 0.999
     default_scale = False
+    another_dtype = "refused"
     meanings = {  # noqa: RUF012 - a constant that a fault overrides
         "absent": True,
         "None": True,
@@ -64,6 +65,10 @@ class Program(PlainProgram):
         bn = super().construct(layer)
         bn.fused = layer.get("fused", True)
         return bn
+
+    def takes_rank(self, rank):  # noqa: ARG002 - any
+        """The function is applied anew each time, to whatever has as many channels."""
+        return True
 
     def resolve(self, tag, mode="python"):
         """Return what is written in the model function, else what it is given and hands on."""
@@ -91,4 +96,5 @@ NOT_EXPRESSIBLE = {
     "eval_mode": "The mode is an argument of each call, not a switch.",
     "set_trainable": "`trainable` is said once, when the layer is constructed.",
     "reset_statistics": "The layer has no method that resets its statistics.",
+    "cast": "The dtype of a layer is that of its first input.",
 }

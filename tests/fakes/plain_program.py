@@ -26,6 +26,7 @@ EVERYWHERE = frozenset(
         "renorm_clipping",
         "renorm_decay",
         "virtual_batch_size",
+        "input_dtype",
     }
 )
 RENORMALISING = ("renorm_mean", "renorm_deviation", "running_deviation")
@@ -122,18 +123,67 @@ class PlainProgram:
             raise TypeError(message)
         return momentum
 
+    def channel_axis(self, rank):  # noqa: ARG002 - a faulty program looks at the rank
+        """Return the axis of the user's arrays that holds the channels."""
+        said = self.layer.get("channel_axis", "last")
+        return {"last": -1, "default": self.default_channel_axis}.get(said, said)
+
     def canonical(self, x):
-        """Return the user's array in the layer's dtype with the channels last."""
-        if self.layer.get("channel_axis", "last") == "default":
-            x = np.moveaxis(x, self.default_channel_axis, -1)
-        return np.asarray(x, self.arithmetic)
+        """Return the user's array as the layer reads it, with the channels last."""
+        x = np.moveaxis(x, self.channel_axis(x.ndim), -1)
+        x = x.astype(self.dtype_read())
+        wide = self.another_dtype == "output" and self.dtype_given() != self.dtype
+        return x.astype(np.result_type(self.arithmetic, x.dtype) if wide else self.arithmetic)
 
     def as_given(self, x):
-        """Return a canonical array in the layer's dtype, the channels where the user has them."""
-        x = x.astype(self.dtype)
-        if self.layer.get("channel_axis", "last") == "default":
-            return np.moveaxis(x, -1, self.default_channel_axis)
-        return x
+        """Return a canonical array in the output's dtype, the channels where the user has them."""
+        return np.moveaxis(x.astype(self.dtype_of_output()), -1, self.channel_axis(x.ndim))
+
+    def as_gradient(self, x):
+        """Return the same in the input's dtype, by way of the dtype the input was cast to."""
+        x = x.astype(self.dtype_read()).astype(self.dtype_given())
+        return np.moveaxis(x, -1, self.channel_axis(x.ndim))
+
+    # Input of another dtype than the layer's.
+
+    another_dtype = "cast"
+
+    def dtype_given(self):
+        """Return the dtype of the input."""
+        return np.dtype(self.layer.get("input_dtype", self.dtype))
+
+    def dtype_read(self):
+        """Return the dtype the input is cast to before anything is computed from it."""
+        return self.dtype_of_output()
+
+    def dtype_of_output(self):
+        """Return the dtype of the output."""
+        return self.dtype if self.another_dtype == "cast" else self.dtype_given()
+
+    def check(self, x, training):  # noqa: ARG002 - a faulty program looks at the mode
+        """Raise an error for an input the layer does not take."""
+        if x.ndim != self.layer["rank"] and not self.takes_rank(x.ndim):
+            message = f"expected rank {self.layer['rank']}, found {x.ndim}"
+            raise ValueError(message)
+        channels = x.shape[self.channel_axis(x.ndim)]
+        if not self.takes_channels(channels):
+            message = f"expected {self.layer['channels']} channels, found {channels}"
+            raise ValueError(message)
+        if self.dtype_given() != self.dtype and not self.takes_dtype():
+            message = f"expected {self.dtype}, found {self.dtype_given()}"
+            raise TypeError(message)
+
+    def takes_channels(self, channels):
+        """Tell whether so many channels are taken."""
+        return channels == self.layer["channels"]
+
+    def takes_dtype(self):
+        """Tell whether another dtype than the layer's is taken; what a policy casts always is."""
+        return self.another_dtype != "refused" or "policy" in self.layer
+
+    def takes_rank(self, rank):  # noqa: ARG002 - a style may look at it
+        """Tell whether another rank than the layer's is taken."""
+        return False
 
     def refuse(self, error):
         """Raise an error as the framework's own."""
@@ -181,6 +231,7 @@ class PlainProgram:
     def run(self, x, requested, updates="documented"):
         """Execute the layer once."""
         with framework_call(), np.errstate(all="ignore"):
+            self.check(x, self.trains(requested))
             execution = self.bn.execute(self.canonical(x), self.trains(requested))
             if self.moves(requested):
                 self.run_updates(execution, updates)
@@ -188,10 +239,23 @@ class PlainProgram:
         return execution
 
     def call(  # noqa: PLR0913, PLR0917 - each argument of the step
-        self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, weights=None
+        self,
+        x,
+        training,
+        dy,
+        mode,
+        updates,
+        repeat,
+        dx_weights,
+        mask=None,
+        weights=None,
+        memory=None,
     ):
         """Execute the layer, with its gradients where `dy` is given, twice for `dx_weights`."""
         self.accept_updates(updates)
+        x, dy, dx_weights = (
+            each if each is None else arranged(each, memory) for each in (x, dy, dx_weights)
+        )
         requested = self.resolve(training, mode)
         self.bn.counting = self.counting(x, mask, weights)
         for _ in range(repeat):
@@ -218,7 +282,7 @@ class PlainProgram:
     def gradients(self, execution, dy):
         """Return dx, and the gradients of the parameters that are not frozen."""
         gradients = self.backward(execution, self.canonical(dy))
-        seen = {"dx": self.as_given(gradients.pop("dx"))}
+        seen = {"dx": self.as_gradient(gradients.pop("dx"))}
         if self.learns_from(execution):
             for name, value in gradients.items():
                 seen[name] = np.asarray(value, self.storage(name[1:]))
@@ -233,7 +297,7 @@ class PlainProgram:
         """Return the gradient of ``sum(dx_weights·dx)`` with respect to x."""
         given = self.canonical(dy), self.canonical(dx_weights)
         with framework_call(), np.errstate(all="ignore"):
-            return self.as_given(self.bn.second_gradient(execution, *given))
+            return self.as_gradient(self.bn.second_gradient(execution, *given))
 
     def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):  # noqa: ARG002 - both forms are alike
         """Apply the one layer to two inputs."""
@@ -316,6 +380,20 @@ class PlainProgram:
             seen["updates_counted"] = np.array(self.bn.updates_counted)
         seen["trainable_parameters"] = np.int64(len(self.bn.learned()) if self.learns() else 0)
         return seen
+
+
+def arranged(x, memory):
+    """Return an array of the same values that lie in memory otherwise than one after the other."""
+    if memory in {"strided", None}:
+        wide = np.full((*x.shape[:-1], 2 * x.shape[-1]), np.nan, x.dtype)
+        wide[..., ::2] = x
+        return x if memory is None else wide[..., ::2]
+    if memory == "channels-last":
+        return np.moveaxis(np.moveaxis(x, 1, -1).copy(), -1, 1)
+    if memory == "transposed":
+        return x.T.copy().T
+    assert memory == "expanded"
+    return np.broadcast_to(x[:, :1].copy(), x.shape)
 
 
 def fed(tag, mode):

@@ -7,8 +7,11 @@ from tests.fakes import (
     planted_arithmetic,
     planted_deeper,
     planted_deferred,
+    planted_dtypes,
     planted_features,
     planted_habits,
+    planted_input,
+    planted_layout,
     planted_limits,
     planted_switch,
     planted_values,
@@ -24,6 +27,9 @@ PARTS = (
     planted_deeper,
     planted_limits,
     planted_features,
+    planted_input,
+    planted_layout,
+    planted_dtypes,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}
