@@ -141,7 +141,9 @@ class Program:
             value = np.reshape(value, tuple(variable.shape))
         backend.assign(variable, value)
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, memory=None):
+    def call(  # noqa: PLR0913, PLR0917 - each argument of the step
+        self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, memory=None
+    ):
         """Call the model, or the bare layer while there is none.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
