@@ -59,11 +59,11 @@ def gap(one, other):
     """Return the greatest difference of two quantities over the sum of their bounds."""
     if np.any(np.isnan(one.value) != np.isnan(other.value)):
         return np.inf
-    difference = np.abs(one.value - other.value)
-    telling = difference > 0
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = np.abs(one.value - other.value)
+        telling = difference > 0
         parts = difference[telling] / (one.bound + other.bound)[telling]
-    return float(parts.max(initial=0.0))
+    return float(parts[~np.isnan(parts)].max(initial=0.0))
 
 
 def greatest_separation(scenario, axis):
