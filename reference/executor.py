@@ -28,7 +28,7 @@ from suites.vocabulary import Updates
 
 T = TypeVar("T")
 UNCENTRED = "without the mean inside the variance"
-FEW = 100
+FEW = 9
 """So many executions are followed one by one; of more, the last alone is looked at."""
 
 

@@ -59,13 +59,12 @@ def gap(one, other):
     """Return the greatest difference of two quantities over the sum of their bounds."""
     if np.any(np.isnan(one.value) != np.isnan(other.value)):
         return np.inf
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(one.value - other.value)
-    difference = np.where(one.value == other.value, 0.0, apart)
-    telling = difference > 0
-    with np.errstate(divide="ignore"):
+        difference = np.where(one.value == other.value, 0.0, apart)
+        telling = difference > 0
         parts = difference[telling] / (one.bound + other.bound)[telling]
-    return float(parts.max(initial=0.0))
+    return float(parts[~np.isnan(parts)].max(initial=0.0))
 
 
 def greatest_separation(scenario, axis):
