@@ -51,7 +51,17 @@ VARIABLES = {
     "running_mean": "moving_mean",
     "running_variance": "moving_variance",
 }
-OTHERS = {"channels", "rank", "dtype", "updates_in_place", "channel_axis", "input_dtype"}
+# The channels are last in contrib's default layout, so `channel_axis` asks for nothing.
+OTHERS = {
+    "channels",
+    "rank",
+    "dtype",
+    "updates_in_place",
+    "channel_axis",
+    "channel_axis_argument",
+    "input_dtype",
+}
+
 ONE_THREAD = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
@@ -78,9 +88,9 @@ def data_format(layer):
 
     The channels are last in contrib's default layout, so otherwise nothing needs to be said.
     """
-    axis = layer.get("channel_axis", "last")
-    if isinstance(axis, str):
+    if "channel_axis_argument" not in layer:
         return {}
+    axis = layer["channel_axis_argument"]
     if axis not in (1, layer["rank"] - 1):
         raise NotExpressible("data_format names the second axis (NCHW) or the last (NHWC).")
     return {"data_format": "NHWC" if axis == layer["rank"] - 1 else "NCHW"}
