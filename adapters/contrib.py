@@ -61,12 +61,14 @@ RENORMALISING = {
     "running_deviation": "moving_stddev",
 }
 WEIGHT_OF_A_PAIR = "bn/renorm_mean_weight"
+# The channels are last in contrib's default layout, so `channel_axis` asks for nothing.
 OTHERS = {
     "channels",
     "rank",
     "dtype",
     "updates_in_place",
     "channel_axis",
+    "channel_axis_argument",
     "input_dtype",
     "renorm_clipping",
 }
@@ -98,9 +100,9 @@ def data_format(layer):
 
     The channels are last in contrib's default layout, so otherwise nothing needs to be said.
     """
-    axis = layer.get("channel_axis", "last")
-    if isinstance(axis, str):
+    if "channel_axis_argument" not in layer:
         return {}
+    axis = layer["channel_axis_argument"]
     if axis not in (1, layer["rank"] - 1):
         raise NotExpressible("data_format names the second axis (NCHW) or the last (NHWC).")
     return {"data_format": "NHWC" if axis == layer["rank"] - 1 else "NCHW"}

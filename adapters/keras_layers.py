@@ -34,6 +34,7 @@ RENAMED = {
     "trainable": "trainable",
     "dtype": "dtype",
     "policy": "dtype",
+    "channel_axis_argument": "axis",
 }
 if KERAS_2:
     RENAMED.update(fused="fused", virtual_batch_size="virtual_batch_size")
@@ -96,14 +97,11 @@ class Program:
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
-        axis = layer.get("channel_axis", "last")
+        # The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
+        axis = layer.get("channel_axis_argument", -1)
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
         if "renorm_clipping" in layer:
             arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
-        if isinstance(axis, str):
-            axis = -1  # The channels are last in Keras's default layout: nothing to say.
-        else:
-            arguments["axis"] = axis
         shape = [None] * layer["rank"]
         shape[axis] = layer["channels"]
         self.shape = tuple(shape)

@@ -104,8 +104,6 @@ class Program:
         torch.manual_seed(0)  # PyTorch before 1.2 draws gamma
         self.layer = layer
         self.dtype = dtype_named(layer["dtype"])
-        if not isinstance(layer.get("channel_axis", "last"), str):
-            raise NotExpressible(AXIS)
         self.canonical = layer.get("channel_axis", "last") == "last"
         with framework_call():
             self.bn = MODULES[layer["rank"]](layer["channels"], **module_arguments(layer))
@@ -317,7 +315,6 @@ class Program:
         return seen
 
 
-AXIS = "torch.nn.BatchNorm has no argument for the channel axis: it is always the second."
 NOT_EXPRESSIBLE = {
     "compile": "PyTorch has no step that prepares a model for training.",
     "call.mask": "The modules take no mask.",

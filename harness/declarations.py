@@ -230,9 +230,9 @@ def written(argument: bool | Absent) -> str:
 
 def layout_of(layer: Layer) -> str:
     """Return where a layer's channels are said to be; named last is the same as last."""
-    axis = layer.channel_axis
-    if isinstance(axis, str):
-        return axis
+    axis = layer.channel_axis_argument
+    if isinstance(axis, Absent):
+        return layer.channel_axis
     axis %= layer.rank
     return "last" if axis == layer.rank - 1 else "channels-second" if axis == 1 else "other"
 

@@ -34,6 +34,7 @@ LAYER = {
     "track_running_statistics": "tracks running statistics",
     "zero_debias": "zero-debiasing asked for",
     "channel_axis": "channel axis",
+    "channel_axis_argument": "channel axis argument, handed over as it is",
     "input_dtype": "dtype of the input",
     "policy": "mixed precision",
     "rank": "rank of the input",

@@ -74,8 +74,8 @@ class LayerMeaning(LayerDtypes):
     @property
     def channel_axis(self) -> int:
         """Return the axis of the input that holds the channels."""
-        if isinstance(self.layer.channel_axis, int):
-            return self.layer.channel_axis
+        if not isinstance(self.layer.channel_axis_argument, Absent):
+            return self.layer.channel_axis_argument
         if self.layer.channel_axis == "last":
             return -1
         return 1 if self.conventions["default-channel-axis"] == "second" else -1
@@ -134,8 +134,8 @@ class LayerMeaning(LayerDtypes):
     @property
     def refuses_axis(self) -> bool:
         """Return whether no input is taken, because channels are said to be elsewhere. BN-3.3."""
-        axis, rank = self.layer.channel_axis, self.layer.rank
-        if isinstance(axis, str) or axis % rank == rank - 1:
+        axis, rank = self.layer.channel_axis_argument, self.layer.rank
+        if isinstance(axis, Absent) or axis % rank == rank - 1:
             return False
         return self.conventions["channel-axis-argument"] == "refused unless last"
 

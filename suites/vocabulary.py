@@ -6,7 +6,7 @@ A scenario is pure data. It names no framework, computes nothing and carries no 
 Arrays are in canonical order: samples first, spatial axes next, channels last, shape
 ``(n, *spatial, channels)``. Adapters move the channel axis to where their framework wants it and
 move it back in what they observe. Exempt are layers that name no axis (``channel_axis="default"``)
-or one of their own (a number): what these are given has that layout already.
+or say it (``channel_axis_argument``): what these are given has that layout already.
 """
 
 from __future__ import annotations
@@ -78,9 +78,10 @@ class Layer:
     and dmax, each with its value; `renorm_decay` is the weight kept on the old values of the
     averages it corrects by, which start like the running statistics.
     `virtual_batch_size` is the number of samples that are normalised together in training.
-    `channel_axis` as a number is handed to the framework as its axis argument; negative ones count
-    from the last axis. It is "last" where the user has the channels last, or where the framework
-    has them, and "default" where inputs are handed on as they are and no axis is named.
+    `channel_axis` is "last" where the channels of inputs are, and adapters move them, and "default"
+    where inputs are handed on as they are and no axis is named. `channel_axis_argument` is handed
+    to the framework as its axis argument, with inputs that have the channels there; negative ones
+    count from the last axis.
     `input_dtype` is the dtype of all that the layer is given, where that is not its own; a dy has
     the dtype of the output. `policy` asks for mixed precision: parameters and statistics of
     `dtype`, the rest of the model in the dtype it names.
@@ -103,7 +104,8 @@ class Layer:
     zero_debias: bool | Absent = ABSENT
     updates_in_place: bool | Absent = ABSENT
     track_running_statistics: bool | Absent = ABSENT
-    channel_axis: Literal["last", "default"] | int = "last"
+    channel_axis: Literal["last", "default"] = "last"
+    channel_axis_argument: int | Absent = ABSENT
     input_dtype: Dtype | Absent = ABSENT
     policy: Policy | Absent = ABSENT
     renorm: bool | Absent = ABSENT

@@ -21,7 +21,13 @@ class Program(PlainProgram):
     """Freezing the layer puts it in inference mode; what is written inside a model wins."""
 
     framework = "The argument-style fake"
-    arguments = EVERYWHERE | {"trainable", "zero_debias", "updates_in_place", "policy"}
+    arguments = EVERYWHERE | {
+        "trainable",
+        "zero_debias",
+        "updates_in_place",
+        "policy",
+        "channel_axis_argument",
+    }
     dtypes = ("float16", "bfloat16", "float32", "float64")
     meanings = {  # noqa: RUF012 - a constant that a fault overrides; None is "not said"
         "absent": None,

@@ -47,7 +47,13 @@ class Program(PlainProgram):
 
     layer_class = Layer
     framework = "The deferred-style fake"
-    arguments = EVERYWHERE | {"trainable", "fused", "zero_debias", "updates_in_place"}
+    arguments = EVERYWHERE | {
+        "trainable",
+        "fused",
+        "zero_debias",
+        "updates_in_place",
+        "channel_axis_argument",
+    }
     default_decay = 0.999
     default_scale = False
     another_dtype = "refused"

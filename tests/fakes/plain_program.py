@@ -125,8 +125,10 @@ class PlainProgram:
 
     def channel_axis(self, rank):  # noqa: ARG002 - a faulty program looks at the rank
         """Return the axis of the user's arrays that holds the channels."""
-        said = self.layer.get("channel_axis", "last")
-        return {"last": -1, "default": self.default_channel_axis}.get(said, said)
+        if "channel_axis_argument" in self.layer:
+            return self.layer["channel_axis_argument"]
+        default = self.layer.get("channel_axis", "last") == "default"
+        return self.default_channel_axis if default else -1
 
     def canonical(self, x):
         """Return the user's array as the layer reads it, with the channels last."""

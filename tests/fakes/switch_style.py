@@ -65,9 +65,6 @@ class Program(PlainProgram):
         if layer.get("center", True) != layer.get("scale", True):
             reason = "`affine` switches gamma and beta only together."
             raise NotExpressible(reason)
-        if not isinstance(layer.get("channel_axis", "last"), str):
-            reason = "The channels are always second; there is no argument for it."
-            raise NotExpressible(reason)
         super().__init__(layer)
         self.training = self.starts_training
 
