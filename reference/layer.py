@@ -262,15 +262,23 @@ class LayerMeaning(LayerDtypes):
             start = self.initial(RENORMALISING[name])
             if name == "renorm_mean":
                 return start
-            value = np.sqrt(start.value)  # A root, correctly rounded.
-            error = self.form.accumulated(2) * value
-            return Bounded(value, np.where(np.rint(value * 64) == value * 64, 0.0, error))
+            return self.root(start)
         given = getattr(self.layer, name)
         if name == "gamma" and self.gamma == "fixed at one":
             return exact(np.ones(self.layer.channels))
         if isinstance(given, Tensor):
             return exact(np.array(given.values, dtype=np.float64))
         return self.default(name)
+
+    def root(self, start: Bounded) -> Bounded:
+        """Return the root of a variance, correctly rounded, or by way of 1/√t.
+
+        One of at most 24 digits, whose square is exact in float64, is taken to be met exactly.
+        """
+        value = np.sqrt(start.value)
+        short = format_named("float32").rounded(value) == value
+        error = self.form.accumulated(self.form.root + 1) * value
+        return Bounded(value, np.where(short & (value**2 == start.value), 0.0, error))
 
     def default(self, name: str) -> Bounded:
         """Return one initial value nobody asked otherwise, shape ``(channels,)``."""

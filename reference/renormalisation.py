@@ -67,12 +67,16 @@ def deviation(
         return form.settled(value, error, variance.upper + max(readings))
 
 
-def floored(found: Bounded, epsilon: float, form: Format) -> Bounded:
-    """Return a deviation raised to √epsilon where it is below. Clause BN-12.8."""
-    least = deviation(exact(np.zeros_like(found.value)), epsilon, "inside the root", form)
-    bound = np.maximum(found.upper, least.upper), np.maximum(found.lower, least.lower)
+def root_of(epsilon: float, like: Bounded, form: Format) -> Bounded:
+    """Return √epsilon for every channel."""
+    return deviation(exact(np.zeros_like(like.value)), epsilon, "inside the root", form)
+
+
+def raised(found: Bounded, least: Bounded) -> Bounded:
+    """Return a deviation raised to the least one where it is below. Clause BN-12.8."""
     value = np.maximum(found.value, least.value)
-    return Bounded(value, np.maximum(bound[0] - value, value - bound[1]))
+    high, low = np.maximum(found.upper, least.upper), np.maximum(found.lower, least.lower)
+    return Bounded(value, np.maximum(high - value, value - low))
 
 
 def quotient(above: Bounded, below: Bounded, form: Format) -> Bounded:

@@ -17,8 +17,9 @@ from reference.renormalisation import (
     Correction,
     correction,
     deviation,
-    floored,
     mixed,
+    raised,
+    root_of,
     squared_less,
 )
 from reference.running import Debiased, Hidden, Weights, blended, debiased, fresh
@@ -46,8 +47,10 @@ class Renormalising(Updating):
         """Return ρ and δ of a batch, from the state before it. Clauses BN-12.1 and BN-12.2."""
         mean, spread = self.of_batch(batch)
         centre, scale = self.averages(mean, spread, before, hidden)
-        if self.conventions["renormalisation-deviation-floor"] == "root of epsilon":
-            scale = floored(scale, self.meaning.epsilon, self.form)
+        least = root_of(self.meaning.epsilon, scale, self.form)
+        near = bool((scale.lower < least.upper).any())
+        if near and self.conventions["renormalisation-deviation-floor"] == "root of epsilon":
+            scale = raised(scale, least)
         written = dict(self.meaning.clipping)
         rule = "0"
         if "rmax" in written and "rmin" not in written:

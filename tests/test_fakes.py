@@ -280,8 +280,54 @@ ROW = tensor(np.arange(8).reshape(2, 2, 2) ** 2 / 8)
 TRAIN, INFER = Call(FOUR, training=TRUE, dy=WEIGHTS), Call(OTHER, training=FALSE, dy=WEIGHTS)
 FIT = Fit(FOUR, WEIGHTS)
 
+MASK, MASK_OF_ROW = tensor([1, 0, 1, 1]), tensor([[1, 0], [1, 1]])
+COUNTS, SPOILT = tensor([1, 0, 2, 0.5]), tensor([[0, 1], [np.nan, 1.5], [2, 3], [3, -2]])
+RENORM = {
+    "renorm": True,
+    "renorm_decay": 0.5,
+    "gamma": tensor([2, 0.5]),
+    "running_mean": tensor([1.5, 4]),
+    "running_variance": tensor([0.25, 16]),
+}
+SIX = tensor([[0, 1], [4, 1.5], [2, 3], [3, -2], [7, 0.5], [1, 2]])
+WEIGHTS_OF_SIX = tensor([[1, 0], [0, 2], [0.5, 1], [2, -1], [1, 1], [0, 3]])
+
 QUESTIONS = {
     **input_questions.QUESTIONS,
+    "masked, then not": (
+        {},
+        (Call(FOUR, training=TRUE, dy=WEIGHTS, mask=MASK), TRAIN, Call(OTHER, FALSE, mask=MASK)),
+    ),
+    "weighted": ({}, (Call(FOUR, training=TRUE, dy=WEIGHTS, weights=COUNTS), INFER)),
+    "masked sequences": ({"rank": 3}, (Call(ROW, training=TRUE, mask=MASK_OF_ROW),)),
+    "weighted sequences": ({"rank": 3}, (Call(ROW, training=TRUE, weights=tensor([2, 1])),)),
+    "masked altogether": ({}, (Call(FOUR, training=TRUE, mask=tensor([0, 0, 0, 0])),)),
+    "masked NaN": ({}, (Call(SPOILT, training=TRUE, mask=MASK),)),
+    "masked float64": (
+        {"dtype": "float64"},
+        (Call(replace(FOUR, dtype="float64"), training=TRUE, mask=MASK),),
+    ),
+    "renormalised": (RENORM, (TRAIN, Call(OTHER, training=TRUE), INFER)),
+    "renormalised within bounds": (
+        {**RENORM, "renorm_clipping": (("rmax", 1.5), ("rmin", 0.75), ("dmax", 0.25))},
+        (TRAIN,),
+    ),
+    "renormalised below rmax": ({**RENORM, "renorm_clipping": (("rmax", 1.5),)}, (TRAIN,)),
+    "renormalised by small averages": (
+        {**RENORM, "running_variance": tensor([2**-12, 2**-14])},
+        (TRAIN,),
+    ),
+    "renormalised by default": (
+        {"renorm": True, "gamma": tensor([2, 0.5])},
+        (TRAIN, Call(OTHER, training=TRUE)),
+    ),
+    "in groups": (
+        {"virtual_batch_size": 3},
+        (Call(SIX, training=TRUE, dy=WEIGHTS_OF_SIX), INFER),
+    ),
+    "in groups of two": ({"virtual_batch_size": 2}, (Call(SIX, training=TRUE), INFER)),
+    "in uneven groups": ({"virtual_batch_size": 4}, (Call(SIX, training=TRUE), INFER)),
+    "fewer than a group": ({"virtual_batch_size": 3}, (INFER,)),
     "training, then inference": (
         {"gamma": tensor([2, 0.5]), "beta": tensor([1, -1]), "scale": True, "center": True},
         (TRAIN, Call(OTHER, training=TRUE), INFER),
