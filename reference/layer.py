@@ -12,6 +12,7 @@ from reference.conventions import DRAWN
 from reference.later import Quantities
 from reference.layer_dtypes import RENORMALISING, STATISTICS, LayerDtypes
 from reference.program import Refusal
+from reference.rounding import format_named
 from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Dtype, Tensor
 
