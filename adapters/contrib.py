@@ -32,6 +32,14 @@ from adapters.answers import (
     only,
     training_keyword,
 )
+from adapters.contrib_state import (
+    INITIALIZERS,
+    PENALTIES,
+    VARIABLES,
+    Stateful,
+    parameter_arguments,
+    with_penalties,
+)
 
 tf.logging.set_verbosity(tf.logging.ERROR)
 
@@ -45,14 +53,9 @@ RENAMED = {
     "fused": "fused",
     "zero_debias": "zero_debias_moving_mean",
 }
-VARIABLES = {
-    "gamma": "gamma",
-    "beta": "beta",
-    "running_mean": "moving_mean",
-    "running_variance": "moving_variance",
-}
 # The channels are last in contrib's default layout, so `channel_axis` asks for nothing.
 OTHERS = {"channels", "rank", "dtype", "updates_in_place", "channel_axis"}
+OTHERS |= set(INITIALIZERS) | set(PENALTIES)
 ONE_THREAD = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
@@ -66,12 +69,7 @@ def batch_norm_arguments(layer):
     arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
     if layer.get("updates_in_place", False):
         arguments["updates_collections"] = None
-    initial = {
-        VARIABLES[name]: tf.constant_initializer(layer[name]) for name in VARIABLES if name in layer
-    }
-    if initial:
-        arguments["param_initializers"] = initial
-    return arguments
+    return dict(arguments, **parameter_arguments(layer))
 
 
 class Application:
@@ -84,7 +82,7 @@ class Application:
         self.loss = tf.reduce_mean(tf.reduce_sum(dy * output, axis=axes))
 
 
-class Program:
+class Program(Stateful):
     """One graph, its session, and the applications of `batch_norm` made so far."""
 
     def __init__(self, layer):
@@ -247,7 +245,7 @@ class Program:
         """The documented loop: a train operation that depends on the update operations."""
         training = self.said("absent", otherwise="True")
         train = self.train_operation(training, learning_rate, updates)
-        fetches = {"loss": self.application(training).loss}
+        fetches = {"loss": self.loss(training)}
         size = batch_size or len(x)
         for _ in range(epochs):
             total = 0.0
@@ -257,22 +255,27 @@ class Program:
                 total += float(self.run(fetches, train, feed)["loss"]) * len(x[batch])
         return {"loss": np.array(total / len(x))}
 
+    def loss(self, training):
+        """Return the loss of an application, with the penalties."""
+        loss = self.application(training).loss
+        return self.once(("loss", training), lambda: with_penalties(loss, self.layer))
+
     def train_operation(self, training, learning_rate, updates):
         """Return what the training loop runs; without trainable variables, the updates alone."""
-        application = self.application(training)
+        application, loss = self.application(training), self.loss(training)
         update_operations = [] if updates == "forgotten" else application.updates
 
         def make():
             if not tf.trainable_variables():
                 return update_operations
             with tf.control_dependencies(update_operations):
-                return tf.train.GradientDescentOptimizer(learning_rate).minimize(application.loss)
+                return tf.train.GradientDescentOptimizer(learning_rate).minimize(loss)
 
         return self.once(("train", training, learning_rate, updates), make)
 
     def evaluate(self, x, dy):
         """Run the loss of the inference application."""
-        loss = self.application(self.said("absent", otherwise="False")).loss
+        loss = self.loss(self.said("absent", otherwise="False"))
         return self.run({"loss": loss}, [], {self.x: x, self.dy: dy})
 
     def predict(self, x, repeat):
@@ -305,5 +308,6 @@ NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
     "set_trainable": "`trainable` is an argument of batch_norm; nothing changes it afterwards.",
+    "fit.weight_decay": "tf.train.GradientDescentOptimizer takes no weight decay.",
     "reset_statistics": "TF1 has no operation that puts the running statistics back.",
 }

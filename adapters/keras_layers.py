@@ -3,6 +3,7 @@
 What is written in the words of the backend is in `keras_on_tensorflow` and `keras_on_torch`.
 """
 
+import inspect
 import os
 
 import numpy as np
@@ -14,6 +15,7 @@ from adapters.answers import (
     only,
     training_keyword,
 )
+from adapters.keras_state import OBJECTS, VARIABLES, Stateful, object_arguments
 
 if os.environ.get("KERAS_BACKEND") == "torch":
     from adapters import keras_on_torch as backend
@@ -35,12 +37,6 @@ RENAMED = {
 }
 if KERAS_2:
     RENAMED["fused"] = "fused"
-VARIABLES = {
-    "gamma": "gamma",
-    "beta": "beta",
-    "running_mean": "moving_mean",
-    "running_variance": "moving_variance",
-}
 # The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
 OTHERS = {"channels", "rank", "channel_axis"}
 
@@ -74,19 +70,22 @@ class Subclassed(WithoutTraining):
         return self.bn(x, **(self.written or {"training": training}))
 
 
-class Program:
+class Program(Stateful):
     """One layer and, once enclosed, the model around it."""
 
     def __init__(self, layer):
-        only(set(RENAMED) | set(VARIABLES) | OTHERS, layer, "keras.layers.BatchNormalization")
+        known = set(RENAMED) | set(VARIABLES) | OTHERS | OBJECTS
+        only(known, layer, "keras.layers.BatchNormalization")
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
         self.shape = (None,) * (layer["rank"] - 1) + (layer["channels"],)
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
         with framework_call():
+            arguments.update(object_arguments(layer))
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
+        self.written = ("absent", "functional")
         self.compiled = self.ready_to_fit = False
 
     def close(self):
@@ -181,6 +180,7 @@ class Program:
 
     def enclose(self, training, form):
         """Make a model of the one layer, functional or as a subclass."""
+        self.written = (training, form)
         written = training_keyword(training)
         with framework_call():
             if form == "functional":
@@ -190,10 +190,10 @@ class Program:
                 subclass = {"subclassed": Subclassed, "without-training": WithoutTraining}[form]
                 self.model = subclass(self.bn, written)
 
-    def compile(self, learning_rate):
+    def compile(self, learning_rate, **decay):
         """Compile with plain SGD; execution stays Keras's default, a graph without XLA on a CPU."""
         with framework_call():
-            optimizer = keras.optimizers.SGD(learning_rate)
+            optimizer = keras.optimizers.SGD(learning_rate, **decay)
             self.model.compile(optimizer, loss=self.loss())
         self.compiled = self.ready_to_fit = True
 
@@ -201,9 +201,22 @@ class Program:
         """Return the loss, in the layer's dtype: Keras 3 computes it in float32 otherwise."""
         return WeightedSum(**({} if KERAS_2 else {"dtype": self.layer["dtype"]}))
 
-    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):  # noqa: ARG002 - see `call`
+    def fit(
+        self,
+        x,
+        dy,
+        batch_size,
+        epochs,
+        learning_rate,
+        updates,  # noqa: ARG002 - see `call`
+        weight_decay=None,
+    ):
         """Train with `fit`, compiling first where the user has not."""
-        if not self.ready_to_fit:
+        if weight_decay is not None:
+            if "weight_decay" not in inspect.signature(keras.optimizers.SGD).parameters:
+                raise NotExpressible("The SGD of this Keras takes no weight decay.")
+            self.compile(learning_rate, weight_decay=weight_decay)
+        elif not self.ready_to_fit:
             self.compile(learning_rate)
         size = batch_size or len(x)
         with framework_call():

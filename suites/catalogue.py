@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from suites import forward, freezing, gradients, modes, momentum, running_statistics
+from suites import (
+    forward,
+    freezing,
+    gradients,
+    modes,
+    momentum,
+    penalties,
+    running_statistics,
+    state,
+)
 from suites.vocabulary import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -12,6 +21,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     *freezing.SCENARIOS,
     *momentum.SCENARIOS,
     *running_statistics.SCENARIOS,
+    *state.SCENARIOS,
+    *penalties.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

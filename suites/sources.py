@@ -19,3 +19,12 @@ KERAS_FAQ = "https://keras.io/getting_started/faq/"
 FUSED_BATCH_NORM = (
     "https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/ops/nn_impl.py"
 )
+KERAS_SAVING = "https://keras.io/guides/serialization_and_saving/"
+TORCH_SAVING = "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
+TORCH_BATCHNORM = "https://github.com/pytorch/pytorch/blob/v2.13.0/torch/nn/modules/batchnorm.py"
+SAVER = "https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/training/saver.py"
+DEEP_COPY = "https://docs.python.org/3/library/copy.html"
+KERAS_REGULARIZERS = "https://keras.io/api/layers/regularizers/"
+KERAS_CONSTRAINTS = "https://keras.io/api/layers/constraints/"
+KERAS_INITIALIZERS = "https://keras.io/api/layers/initializers/"
+SGD = "https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html"
