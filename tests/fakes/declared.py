@@ -37,6 +37,8 @@ ALL = {
     "shared-layer-updates-in-a-functional-model": "in call order",
     "trainable-false-parameters": "stop",
     "eval-mode-parameters": "still learn",
+    "kept-state": "a snapshot",
+    "counter-missing-from-a-state": NOT_APPLICABLE,
 }
 
 FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
@@ -52,6 +54,7 @@ FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
 
 ARGUMENT = {
     **ALL,
+    "penalty-of-frozen-parameters": "left out",
     "low-precision-layer": "computed",
     "low-precision-arithmetic": "float32",
     "low-precision-batch-moments": "float32",
@@ -86,6 +89,9 @@ ARGUMENT = {
 
 SWITCH = {
     **ALL,
+    "kept-state": "follows the layer",
+    "counter-missing-from-a-state": "starts at zero",
+    "penalty-of-frozen-parameters": NOT_APPLICABLE,
     **FLOAT32_AND_FLOAT64_ONLY,
     "training-tensor": NOT_APPLICABLE,
     "empty-batch": "refused",
@@ -117,6 +123,7 @@ SWITCH = {
 
 DEFERRED = {
     **ALL,
+    "penalty-of-frozen-parameters": "in the loss",
     **FLOAT32_AND_FLOAT64_ONLY,
     "empty-batch": "statistics stay",
     "momentum-sense": "weighs the old running value",

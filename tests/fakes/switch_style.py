@@ -48,6 +48,7 @@ class Program(PlainProgram):
     layer_class = Layer
     framework = "The switch-style fake"
     arguments = EVERYWHERE | {"track_running_statistics"}
+    ways_to_restore = frozenset({"file", "copy", "weights-file", "memory"})
     default_decay = 0.9
     default_epsilon = 1e-5
     default_channel_axis = 1
@@ -92,6 +93,14 @@ class Program(PlainProgram):
         if training != "absent" or form == "subclassed":
             reason = "The mode cannot be written into a model's forward pass."
             raise NotExpressible(reason)
+
+    def kept_now(self):
+        """Return what the layer holds now: it hands out its own memory."""
+        return self.state()
+
+    def receiver(self, into):
+        """Switch a fresh layer to evaluation, if it is to be in that."""
+        self.train(into != "evaluation")
 
     def train_mode(self, target):  # noqa: ARG002 - a model hands it to its one layer
         """Switch to training."""
