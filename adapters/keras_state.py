@@ -55,9 +55,9 @@ def initializer(written):
 
 def model_file():
     """Return the name of a file for a whole model, in the newest format of this Keras."""
-    version = getattr(keras, "__version__", "2").split(".")
-    newest = int(version[0]) > 2 or int(version[1].split("-")[0]) > 11
-    return "model.keras" if newest else "model.h5"
+    versions = backend.versions()
+    major, minor = versions.get("keras", versions.get("tensorflow")).split(".")[:2]
+    return "model.keras" if (int(major), int(minor)) >= (2, 12) else "model.h5"
 
 
 class Stateful:
@@ -90,6 +90,7 @@ class Stateful:
         """Return what is applied once more: copied, saved and loaded, or by its configuration."""
         if self.model is None and how in ("file", "clone"):
             raise NotExpressible("Keras saves and clones models; a bare layer it does not.")
+        file = model_file()
         with framework_call():
             if how == "copy":
                 return copy.deepcopy(self.applied())
@@ -101,7 +102,7 @@ class Stateful:
                     made.build(self.shape)
                 return made
             with tempfile.TemporaryDirectory() as folder:
-                path = os.path.join(folder, model_file())
+                path = os.path.join(folder, file)
                 self.model.save(path)
                 return keras.models.load_model(path, compile=False)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reference.bounded import exact
-from reference.chosen import Unspecified
 from reference.later import Later, Quantities
 from reference.layer import LayerMeaning
 from reference.program import Refusal, Switches
@@ -85,16 +84,15 @@ class Stateful(SharedExecutor):
     def load_changed(self, step: say.LoadChanged, state: Quantities) -> Quantities:
         """Return the state after loading a changed one; most are refused.
 
-        Clauses BN-15.3 and BN-15.4. Raises Refusal where it is, and reference.chosen.Unspecified
-        for the counter of a layer that has none.
+        Clauses BN-15.3 and BN-15.4. Raises Refusal where it is.
         """
         if step.of != "updates_counted" or step.change != "without":
             raise Refusal
+        if not self.meaning.counts:  # Nothing is missing.
+            return state
         rule = self.conventions["counter-missing-from-a-state"]
         if rule == "refused":
             raise Refusal
-        if not self.meaning.counts:
-            raise Unspecified("counter-missing-from-a-state")
         return state if rule == "stays as it is" else state.with_({"updates_counted": exact(0)})
 
 

@@ -41,7 +41,7 @@ scenario = partial(
         "trainable_parameters",
     ),
 )
-X, DY = batch("penalties/x"), weights("penalties/x")
+X, DY = batch("penalties/x", 6), weights("penalties/x", 6)
 TRUE, FALSE = Training.TRUE, Training.FALSE
 PENALISED = replace(TRAINED, gamma_penalty=0.5, beta_penalty=0.25)
 CONSTRAINED = replace(TRAINED, gamma_constraint="non-negative", beta_constraint="non-negative")

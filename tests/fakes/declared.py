@@ -38,7 +38,7 @@ ALL = {
     "trainable-false-parameters": "stop",
     "eval-mode-parameters": "still learn",
     "kept-state": "a snapshot",
-    "counter-missing-from-a-state": NOT_APPLICABLE,
+    "counter-missing-from-a-state": "starts at zero",
 }
 
 FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
@@ -90,7 +90,6 @@ ARGUMENT = {
 SWITCH = {
     **ALL,
     "kept-state": "follows the layer",
-    "counter-missing-from-a-state": "starts at zero",
     "penalty-of-frozen-parameters": NOT_APPLICABLE,
     **FLOAT32_AND_FLOAT64_ONLY,
     "training-tensor": NOT_APPLICABLE,

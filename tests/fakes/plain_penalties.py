@@ -26,7 +26,9 @@ class Penalised:
 
     def initialized(self, name, value):
         """Return the initial value of a variable by its initializer, `value` where it has none."""
-        written = self.layer.get(f"{name}_initializer", value)
+        written = self.layer.get(f"{name}_initializer")
+        if written is None:
+            return np.full(self.layer["channels"], value, float)
         channels = self.layer["channels"]
         if written == "uniform":
             return np.random.default_rng(SEED).uniform(0.25, 0.75, channels)

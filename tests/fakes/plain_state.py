@@ -10,7 +10,6 @@ import copy
 from adapters.answers import NotExpressible, framework_call
 
 VARIABLES = ("gamma", "beta", "running_mean", "running_variance")
-HIDDEN = ("biased", "debias_steps")
 EVERY_WAY = frozenset({"file", "copy", "weights-file", "memory", "config", "clone"})
 
 
@@ -19,15 +18,20 @@ class Stateful:
 
     ways_to_restore = EVERY_WAY
     no_such_way = "This fake has no such way to make a layer from another."
+    states_have_counters = False
     kept = None
 
     # A state: the arrays by name, the counter, and what an average keeps besides.
 
     def state(self):
         """Return a copy of all that is state, by name; what a layer has none of is left out."""
-        names = (*VARIABLES, "updates_counted", *HIDDEN)
+        names = (*VARIABLES, "updates_counted", *self.hidden())
         found = {name: copy.deepcopy(getattr(self.bn, name)) for name in names}
         return {name: value for name, value in found.items() if value is not None}
+
+    def hidden(self):
+        """Return the names of what the layer's averages keep besides their values."""
+        return [name for kind in type(self.bn).__mro__ for name in vars(kind).get("hidden", ())]
 
     def saved(self):
         """Return the state as a file keeps it."""
@@ -54,7 +58,7 @@ class Stateful:
 
     def entries_checked(self, state):
         """Return the names of the entries of a state that strict loading looks at."""
-        return [name for name in state if name not in HIDDEN]
+        return [name for name in state if name not in self.hidden()]
 
     def shape(self, state, name):
         """Return the shape of an entry, none of the counter's."""
@@ -75,7 +79,8 @@ class Stateful:
     def made_with(self, layer):
         """Return a program in the style of this one, as enclosed, that makes its own layer."""
         made = type(self)(layer)
-        made.written_in_model, made.form, made.built = self.written_in_model, self.form, True
+        made.written_in_model, made.form = self.written_in_model, self.form
+        made.build()
         return made
 
     def made_alike(self, decay=None, epsilon=None):
@@ -160,16 +165,13 @@ class Stateful:
     def load_changed(self, change, of):
         """Load the own state after a change to one entry."""
         state = self.state()
-        if change != "beyond" and of not in state:
-            reason = "The layer has no such entry in its state."
+        if of == "updates_counted" and of not in state and not self.states_have_counters:
+            reason = "The layer has no counter in its state."
             raise NotExpressible(reason)
         if change == "without":
-            del state[of]
+            state.pop(of, None)
         elif change == "short":
             state[of] = state[of][:-1]
-        elif of in state:
-            reason = "The layer keeps all that a state may hold."
-            raise NotExpressible(reason)
         else:
             state[of] = self.initial_value(of, 0)
         with framework_call():

@@ -7,6 +7,8 @@ from tests.fakes import (
     planted_arithmetic,
     planted_deferred,
     planted_habits,
+    planted_penalties,
+    planted_state,
     planted_switch,
     planted_values,
 )
@@ -18,6 +20,8 @@ PARTS = (
     planted_deferred,
     planted_values,
     planted_habits,
+    planted_state,
+    planted_penalties,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}

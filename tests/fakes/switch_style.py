@@ -52,7 +52,7 @@ class Program(PlainProgram):
     default_decay = 0.9
     default_epsilon = 1e-5
     default_channel_axis = 1
-    counts_updates = True
+    counts_updates = states_have_counters = True
     starts_training = True
 
     def __init__(self, layer):
