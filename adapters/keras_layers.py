@@ -86,6 +86,7 @@ class Program(Stateful):
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
         self.written = ("absent", "functional")
+        self.own_classes = {"WeightedSum": WeightedSum}
         self.compiled = self.ready_to_fit = False
 
     def close(self):

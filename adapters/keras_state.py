@@ -61,7 +61,10 @@ def model_file():
 
 
 class Stateful:
-    """The steps about state, for a program with `layer`, `bn`, `model` and how that is written."""
+    """The steps about state, for a program with `layer`, `bn`, `model` and how that is written.
+
+    `own_classes` are those of the program's own that its models know, by name.
+    """
 
     kept = None
 
@@ -91,7 +94,7 @@ class Stateful:
         if self.model is None and how in ("file", "clone"):
             raise NotExpressible("Keras saves and clones models; a bare layer it does not.")
         file = model_file()
-        with framework_call():
+        with framework_call(), keras.utils.custom_object_scope(self.own_classes):
             if how == "copy":
                 return copy.deepcopy(self.applied())
             if how == "clone":

@@ -50,6 +50,8 @@ class Stateful(SharedExecutor):
             self.switches.compiled_anew()
             return state
         layer = made_with(self.meaning.layer, step)
+        if layer != self.meaning.layer:
+            self.work_out(state)
         trainable = self.switches.trainable if step.how in CONFIGURED else None
         enclosed = self.switches.enclosed
         self.meaning = LayerMeaning(layer, self.conventions)
@@ -64,6 +66,12 @@ class Stateful(SharedExecutor):
             return state
         self.hidden = Later(Hidden)
         return self.meaning.configured_state()
+
+    def work_out(self, state: Quantities) -> None:
+        """Work out all that is left for later, while the layer is what it was."""
+        dict(state)
+        for average in self.hidden().averages.values():
+            average()
 
     def put_back(self, state: Quantities) -> Quantities:
         """Return the state after the one that was kept is loaded. Clause BN-15.12.
@@ -88,12 +96,12 @@ class Stateful(SharedExecutor):
         """
         if step.of != "updates_counted" or step.change != "without":
             raise Refusal
-        if not self.meaning.counts:  # Nothing is missing.
-            return state
         rule = self.conventions["counter-missing-from-a-state"]
         if rule == "refused":
             raise Refusal
-        return state if rule == "stays as it is" else state.with_({"updates_counted": exact(0)})
+        if rule == "stays as it is" or not self.meaning.counts:
+            return state
+        return state.with_({"updates_counted": exact(0)})
 
 
 def made_with(layer: Layer, step: say.Restore) -> Layer:

@@ -34,6 +34,7 @@ scenario = partial(
         "loss",
         "gamma",
         "beta",
+        "dx",
         "dgamma",
         "dbeta",
         "running_mean",
