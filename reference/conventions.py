@@ -987,6 +987,42 @@ VIRTUAL_BATCH = (
     ),
 )
 
+STATE = (
+    Axis(
+        "kept-state",
+        "choice",
+        ("a snapshot", "follows the layer", "follows the layer, its counter aside"),
+        question="Is a state kept in memory a snapshot?",
+        meaning="Whether the state that a layer hands out in memory stays what it was, or is the "
+        "layer's own memory and follows it; the counter of updates may be a snapshot alone.",
+        consequence="Where it follows the layer, the best state kept in memory during training is "
+        "the last one when it is put back.",
+        translation="Copy each array of the state when you take it.",
+    ),
+    Axis(
+        "counter-missing-from-a-state",
+        "choice",
+        ("starts at zero", "stays as it is", "refused"),
+        question="Which count has a layer that loads a state without one?",
+        meaning="What becomes of the counter of updates when a state is loaded that was saved "
+        "before layers had one.",
+        consequence="A cumulative average goes on from such a state as if no batch had gone before "
+        "where the counter starts at zero, and with the weight of its own earlier batches where "
+        "it stays.",
+        translation="Set the counter after loading.",
+    ),
+    Axis(
+        "penalty-of-frozen-parameters",
+        "choice",
+        ("in the loss", "left out"),
+        question="Does the penalty of a frozen gamma stay in the loss?",
+        meaning="Whether the penalty on gamma or beta enters the loss while the layer is frozen.",
+        consequence="The loss drops by the penalty at the moment a layer is frozen where it is "
+        "left out, although no output changed.",
+        translation="Compare losses without the penalties.",
+    ),
+)
+
 GROUPS: dict[str, tuple[Axis, ...]] = {
     "Arguments, defaults and initial values": ARGUMENTS,
     "Normalisation and gradients": NORMALISATION,
@@ -997,6 +1033,7 @@ GROUPS: dict[str, tuple[Axis, ...]] = {
     "Masks and sample weights": WEIGHTING,
     "Batch renormalisation": RENORMALISATION,
     "Virtual batch": VIRTUAL_BATCH,
+    "State and penalties": STATE,
 }
 AXES: tuple[Axis, ...] = tuple(axis for group in GROUPS.values() for axis in group)
 REGISTRY: dict[str, Axis] = {axis.id: axis for axis in AXES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,6 +26,16 @@ INITIAL = {
     "running_mean": "initial-running-mean",
     "running_variance": "initial-running-variance",
 }
+
+
+UNIFORM = (0.25, 0.75)
+"""The interval that an initializer called uniform draws from."""
+
+
+def exact_between(least: float, most: float, channels: int) -> Bounded:
+    """Return a quantity of which no more is known than an interval, shape ``(channels,)``."""
+    half = (most - least) / 2
+    return Bounded(np.full(channels, least + half), np.full(channels, half))
 
 
 @dataclass(frozen=True)
@@ -249,12 +260,20 @@ class LayerMeaning(LayerDtypes):
 
     def initial_state(self) -> Quantities:
         """Return the state of a layer just built."""
+        return self.state_of(self.initial)
+
+    def configured_state(self) -> Quantities:
+        """Return the state of a layer made from the configuration alone. Clause BN-15.8."""
+        return self.state_of(self.made)
+
+    def state_of(self, value: Callable[[str], Bounded]) -> Quantities:
+        """Return the state in which each variable is given by a function of its name."""
         present = {"gamma": self.scale, "beta": self.center}
         names = [name for name, has in present.items() if has]
         if self.tracks:
             names += STATISTICS
         names += self.kept_to_renormalise()
-        state = Quantities({name: partial(self.initial, name) for name in names})
+        state = Quantities({name: partial(value, name) for name in names})
         return state.with_({"updates_counted": exact(0)}) if self.counts else state
 
     def initial(self, name: str) -> Bounded:
@@ -269,7 +288,20 @@ class LayerMeaning(LayerDtypes):
             return exact(np.ones(self.layer.channels))
         if isinstance(given, Tensor):
             return exact(np.array(given.values, dtype=np.float64))
-        return self.default(name)
+        return self.made(name)
+
+    def made(self, name: str) -> Bounded:
+        """Return what a variable's initializer makes of it, shape ``(channels,)``. Clause BN-16.5.
+
+        What one draws lies in the interval it draws from, whose upper end rounding may reach.
+        """
+        initializer = getattr(self.layer, f"{name}_initializer")
+        if initializer is ABSENT:
+            return self.default(name)
+        if initializer == "uniform":
+            return exact_between(*UNIFORM, self.layer.channels)
+        value = {"ones": 1.0, "zeros": 0.0}.get(initializer, initializer)
+        return exact(np.full(self.layer.channels, float(value)))
 
     def root(self, start: Bounded) -> Bounded:
         """Return the root of a variance, correctly rounded, or by way of 1/√t.

@@ -70,6 +70,10 @@ class Switches:
         self.trainable_when_compiled = self.trainable
         self.trainable_at_first_fit = None
 
+    def compiled_anew(self) -> None:
+        """Forget that a model was prepared for training: another takes its place."""
+        self.trainable_when_compiled = self.trainable_at_first_fit = None
+
     def read_by_fit(self) -> bool:
         """Return whether a training loop started now finds the layer trainable. Clause BN-8.4."""
         if self.trainable_at_first_fit is None:

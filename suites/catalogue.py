@@ -17,8 +17,10 @@ from suites import (
     modes,
     momentum,
     non_finite,
+    penalties,
     renormalisation,
     running_statistics,
+    state,
     virtual_batch,
 )
 from suites.vocabulary import Scenario
@@ -41,6 +43,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     *masks.SCENARIOS,
     *renormalisation.SCENARIOS,
     *virtual_batch.SCENARIOS,
+    *state.SCENARIOS,
+    *penalties.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

@@ -24,12 +24,17 @@ from suites.vocabulary import (
     EvalMode,
     Evaluate,
     Fit,
+    KeepState,
     Layer,
+    LoadChanged,
     Predict,
+    PutBack,
     ResetStatistics,
+    Restore,
     Scenario,
     SetTrainable,
     Tensor,
+    TrainACopy,
     Training,
     TrainMode,
 )
@@ -278,7 +283,7 @@ WEIGHTS = tensor([[1, 0], [0, 2], [0.5, 1], [2, -1]])
 MAP = tensor(np.arange(16).reshape(2, 2, 2, 2) ** 2 / 8)
 ROW = tensor(np.arange(8).reshape(2, 2, 2) ** 2 / 8)
 TRAIN, INFER = Call(FOUR, training=TRUE, dy=WEIGHTS), Call(OTHER, training=FALSE, dy=WEIGHTS)
-FIT = Fit(FOUR, WEIGHTS)
+TRAIN_ON, FIT = Call(OTHER, training=TRUE), Fit(FOUR, WEIGHTS)
 
 MASK, MASK_OF_ROW = tensor([1, 0, 1, 1]), tensor([[1, 0], [1, 1]])
 COUNTS, SPOILT = tensor([1, 0, 2, 0.5]), tensor([[0, 1], [np.nan, 1.5], [2, 3], [3, -2]])
@@ -413,6 +418,87 @@ QUESTIONS = {
         {},
         (Enclose(), SetTrainable(value=False), SetTrainable(value=True, target="model"), FIT),
     ),
+    **{
+        f"restored, {how}": ({"epsilon": 0.5}, (Enclose(), FIT, Restore(how), TRAIN, INFER))
+        for how in ("file", "copy", "weights-file", "memory", "config")
+    },
+    **{
+        f"restored frozen, {how}": ({}, (SetTrainable(value=False), Restore(how), TRAIN))
+        for how in ("file", "copy", "config")
+    },
+    **{
+        f"zero debias restored, {how}": ({"zero_debias": True}, (TRAIN, Restore(how), TRAIN_ON))
+        for how in ("weights-file", "memory")
+    },
+    "float64 saved": (
+        {"dtype": "float64"},
+        (Call(tensor(np.array(FOUR.values).reshape(4, 2) / 3, "float64"), TRUE), Restore("file")),
+    ),
+    "from a configuration without gamma": ({"scale": False}, (Restore("config"),)),
+    "from a configuration without beta": ({"center": False}, (Restore("config"),)),
+    "from a configuration with initializers": (
+        {"running_mean_initializer": 2.0},
+        (TRAIN, Restore("config")),
+    ),
+    "other hyperparameters": (
+        {},
+        (TRAIN, Restore("memory", decay=0.5, epsilon=0.5), Call(OTHER, TRUE)),
+    ),
+    "into evaluation": ({}, (Restore("memory", into="evaluation"), Call(FOUR))),
+    "from evaluation": ({}, (EvalMode(), Restore("memory"), Call(FOUR))),
+    "copied in evaluation": ({}, (EvalMode(), Restore("copy"), Call(FOUR))),
+    "copy trained": ({}, (TrainACopy(FOUR), INFER)),
+    "handed over and trained": ({}, (TrainACopy(FOUR, "memory"), INFER)),
+    "kept": ({}, (TRAIN, KeepState(), Call(OTHER, TRUE), PutBack())),
+    **{
+        f"{change} {of}": ({}, (TRAIN, LoadChanged(change, of)))
+        for change, of in (
+            ("without", "running_mean"),
+            ("without", "running_variance"),
+            ("without", "updates_counted"),
+            ("short", "running_variance"),
+        )
+    },
+    "beyond": ({"track_running_statistics": False}, (LoadChanged("beyond", "running_mean"),)),
+    "penalties": (
+        {"gamma_penalty": 0.5, "beta_penalty": 0.25, "beta": tensor([1, -1])},
+        (Enclose(), Call(FOUR, TRUE, WEIGHTS), FIT, Evaluate(FOUR, WEIGHTS)),
+    ),
+    "penalties of a frozen layer": (
+        {"gamma_penalty": 0.5, "scale": True, "trainable": False},
+        (Enclose(), Evaluate(FOUR, WEIGHTS)),
+    ),
+    "constraints": (
+        {
+            "gamma_constraint": "non-negative",
+            "beta_constraint": "non-negative",
+            "gamma": tensor([-1, 0.0625]),
+            "beta": tensor([-1, 0.0625]),
+        },
+        (Enclose(), INFER, Fit(FOUR, WEIGHTS, batch_size=2, epochs=2)),
+    ),
+    "constraint on gamma": (
+        {"gamma_constraint": "non-negative", "beta": tensor([-1, -1])},
+        (Enclose(), FIT),
+    ),
+    "constraints of a frozen layer": (
+        {"gamma_constraint": "non-negative", "gamma": tensor([-1, 1]), "trainable": False},
+        (Enclose(), FIT),
+    ),
+    "weight decay": (
+        {"beta": tensor([1, -1]), "running_mean": tensor([1, 2])},
+        (Enclose(), Fit(FOUR, WEIGHTS, weight_decay=0.5)),
+    ),
+    "initializers": (
+        {
+            "gamma_initializer": 0.5,
+            "beta_initializer": "ones",
+            "running_mean_initializer": 2.0,
+            "running_variance_initializer": 4.0,
+        },
+        (INFER, TRAIN, Restore("memory"), Enclose(), FIT),
+    ),
+    "drawn": ({"gamma_initializer": "uniform", "scale": True}, (TRAIN, TRAIN)),
 }
 
 

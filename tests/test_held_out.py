@@ -31,14 +31,19 @@ from suites.vocabulary import (
     Compile,
     Enclose,
     EvalMode,
+    Evaluate,
     Fit,
+    KeepState,
+    LoadChanged,
     Predict,
+    PutBack,
     ResetStatistics,
+    Restore,
     SetTrainable,
     Training,
     TrainMode,
 )
-from tests.fakes import planted_habits, planted_limits, planted_values
+from tests.fakes import planted_habits, planted_limits, planted_state, planted_values
 from tests.fakes.declared import DECLARED
 from tests.fakes.fault import CLEAN
 from tests.fakes.held_out import COMBINED, HELD_OUT, SINGLE, UNNAMED
@@ -75,6 +80,57 @@ def outputs(deviation, mean=2.0):
 # variance.
 
 EXAMPLES = [
+    # State, and penalties in the loss: the output of 1 is 2·(1 − 0)/2 + 1 = 2, over 2 samples 1;
+    # the penalty is ½·2².
+    *(
+        example
+        for style in ("argument", "deferred")
+        for example in (
+            (
+                f"kept-state-follows-the-layer-{style}",
+                {},
+                (TRAIN, KeepState(), TRAIN, PutBack()),
+                {"running_mean": [0.875]},
+            ),
+            (
+                f"kept-state-follows-the-layer-{style}",
+                {},
+                (TRAIN, Restore("memory"), TRAIN),
+                {"running_mean": [0.875]},
+            ),
+        )
+    ),
+    (
+        "kept-state-is-a-snapshot",
+        {},
+        (TRAIN, KeepState(), TRAIN, PutBack()),
+        {"running_mean": [0.5], "updates_counted": 1},
+    ),
+    (
+        "kept-counter-is-a-snapshot",
+        {},
+        (TRAIN, KeepState(), TRAIN, PutBack()),
+        {"running_mean": [0.875], "updates_counted": 1},
+    ),
+    (
+        "missing-counter-stays",
+        {},
+        (TRAIN, LoadChanged("without", "updates_counted")),
+        {"running_mean": [0.5], "updates_counted": 1},
+    ),
+    ("missing-counter-refused", {}, (TRAIN, LoadChanged("without", "updates_counted")), REFUSED),
+    (
+        "penalty-of-a-frozen-layer",
+        {"gamma_penalty": 0.5},
+        (Enclose(), FREEZE, Evaluate(X, DY)),
+        {"loss": 3},
+    ),
+    (
+        "no-penalty-of-a-frozen-layer",
+        {"gamma_penalty": 0.5, "trainable": False},
+        (Enclose(), Evaluate(X, DY)),
+        {"loss": 1},
+    ),
     # Arguments.
     (
         "momentum-argument-weighs-the-batch-argument",
@@ -1107,7 +1163,13 @@ def test_few_are_never_shown():
 def test_names_tell_them_apart():
     assert len(ALL) == len(HELD_OUT) + len(UNNAMED)
     assert all(each.name == name for name, each in ALL.items())
-    planted = {**planted_values.FAULTS, **planted_habits.FAULTS, **planted_limits.FAULTS}
+    departures = (
+        planted_values.FAULTS,
+        planted_habits.FAULTS,
+        planted_limits.FAULTS,
+        planted_state.DEPARTURES.planted,
+    )
+    planted = {name: each for part in departures for name, each in part.items()}
     assert all(FAULTS[name] is SINGLE[name] for name in planted)
     assert ALL.keys() - FAULTS.keys()
 
@@ -1115,11 +1177,8 @@ def test_names_tell_them_apart():
 def test_every_departure_of_its_own_is_worked_by_hand():
     worked = {name for name, *_ in EXAMPLES}
     elsewhere = {"low-precision", "float64-in-float32", "shared-layer-in-no-fixed-order"}
-    own = {
-        **planted_values.DEPARTURES.all,
-        **planted_habits.DEPARTURES.all,
-        **planted_limits.DEPARTURES.all,
-    }
+    parts = (planted_values, planted_habits, planted_limits, planted_state)
+    own = {name: each for part in parts for name, each in part.DEPARTURES.all.items()}
     assert not [
         name for name in own if name not in worked and not name.startswith(tuple(elsewhere))
     ]

@@ -47,6 +47,8 @@ ALL = {
     "mask-weight-guard": 0.0,
     "default-renormalisation-decay": 0.99,
     "virtual-batch-remainder-in-inference": "computed",
+    "kept-state": "a snapshot",
+    "counter-missing-from-a-state": "starts at zero",
 }
 
 FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
@@ -70,6 +72,7 @@ ALL_DTYPES = {
 
 ARGUMENT = {
     **ALL,
+    "penalty-of-frozen-parameters": "left out",
     **ALL_DTYPES,
     "mask-of-everything": "statistics become NaN",
     "masked-non-finite": "kept out",
@@ -132,6 +135,8 @@ SWITCH = {
     "input-of-another-dtype": "output in the input's dtype",
     "mixed-precision-output": NOT_APPLICABLE,
     "statistics-of-a-cast-layer": "cast like the parameters",
+    "kept-state": "follows the layer",
+    "penalty-of-frozen-parameters": NOT_APPLICABLE,
     "training-tensor": NOT_APPLICABLE,
     "empty-batch": "refused",
     "momentum-sense": "weighs the new batch value",
@@ -173,6 +178,7 @@ DEFERRED = {
     "virtual-batch-remainder": "refused",
     "virtual-batch-groups": "every G-th sample",
     "virtual-batch-updates": "once, from the mean over the groups",
+    "penalty-of-frozen-parameters": "in the loss",
     **FLOAT32_AND_FLOAT64_ONLY,
     "wrong-rank": "taken",
     "input-of-another-dtype": "refused",

@@ -16,6 +16,7 @@ from tests.fakes import (
     planted_habits,
     planted_input,
     planted_limits,
+    planted_state,
     planted_values,
 )
 from tests.fakes.departure import Departure, composed, known, together
@@ -95,6 +96,7 @@ SINGLE: dict[str, Departure] = {
     **planted_limits.DEPARTURES.all,
     **planted_input.DEPARTURES.all,
     **planted_features.DEPARTURES.all,
+    **planted_state.DEPARTURES.all,
 }
 """Fakes with one departure each."""
 

@@ -13,6 +13,8 @@ from tests.fakes import (
     planted_input,
     planted_layout,
     planted_limits,
+    planted_penalties,
+    planted_state,
     planted_switch,
     planted_values,
 )
@@ -30,6 +32,8 @@ PARTS = (
     planted_input,
     planted_layout,
     planted_dtypes,
+    planted_state,
+    planted_penalties,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}
