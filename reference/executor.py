@@ -27,10 +27,14 @@ UNCENTRED = "without the mean inside the variance"
 
 @dataclass(frozen=True)
 class Gradient:
-    """What flows back into an execution: dy, and the weights of dx for the second order."""
+    """What flows back into an execution: dy, and the weights of dx for the second order.
+
+    `of_input` tells whether that to the input is asked for, or only those to gamma and beta.
+    """
 
     dy: Array
     dx_weights: Array | None = None
+    of_input: bool = True
 
 
 class Executor(Normalising):
@@ -47,7 +51,16 @@ class Executor(Normalising):
         """Execute the layer once on pooled x, shape ``(n, channels)``."""
         batch = Batch(x, self)
         self.admit(batch, execution)
-        after = self.updated(batch, execution, state, updates, backward=gradient is not None)
+        if gradient is not None and gradient.dx_weights is not None:
+            self.admit_second_order()
+        after = self.updated(
+            batch,
+            execution,
+            state,
+            updates,
+            backward=gradient is not None,
+            again=lambda: self.executed_again(gradient, execution),
+        )
         if batch.count == 0:
             return self.of_nothing(batch, gradient, execution), after
         by = Later(lambda: self.normaliser(batch, execution, state, after))
@@ -117,6 +130,20 @@ class Executor(Normalising):
             raise Refusal
         if not training and not self.meaning.tracks:
             self.by_running_statistics(execution)
+
+    def executed_again(self, gradient: Gradient | None, execution: Execution) -> bool:
+        """Tell whether a backward pass reaches an execution, and so could repeat it.
+
+        A gradient of the gradient does not: it begins from what the first pass computed.
+        """
+        if gradient is None:
+            return False
+        return gradient.of_input or self.switches.parameters_move(execution)
+
+    def admit_second_order(self) -> None:
+        """Raise Refusal where a gradient cannot be differentiated again. Clause BN-7.5."""
+        if self.conventions["second-order-gradient"] == "refused":
+            raise Refusal
 
     def of_nothing(
         self, batch: Batch, gradient: Gradient | None, execution: Execution
