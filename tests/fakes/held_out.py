@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.fakes import planted, planted_habits, planted_values
+from tests.fakes import planted, planted_executions, planted_habits, planted_values
 from tests.fakes.departure import Departure, composed, known, together
 from tests.fakes.fault import PlantedFault, Style
 
@@ -85,6 +85,7 @@ SINGLE: dict[str, Departure] = {
     },
     **planted_values.DEPARTURES.all,
     **planted_habits.DEPARTURES.all,
+    **planted_executions.DEPARTURES.all,
 }
 """Fakes with one departure each."""
 

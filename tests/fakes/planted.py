@@ -6,6 +6,7 @@ from tests.fakes import (
     planted_argument,
     planted_arithmetic,
     planted_deferred,
+    planted_executions,
     planted_habits,
     planted_switch,
     planted_values,
@@ -18,6 +19,7 @@ PARTS = (
     planted_deferred,
     planted_values,
     planted_habits,
+    planted_executions,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}
