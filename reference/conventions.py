@@ -290,12 +290,14 @@ NORMALISATION = (
     Axis(
         "second-order-gradient",
         "choice",
-        ("complete", "without the mean inside the variance"),
+        ("complete", "without the mean inside the variance", "refused"),
         question="Is the gradient of a gradient right?",
         meaning="Whether differentiating the gradient to the input once more follows the mean "
-        "inside the variance too, or holds it constant, which the first gradient does not show.",
+        "inside the variance too, holds it constant, which the first gradient does not show, or "
+        "is refused.",
         consequence="A penalty on gradients, as in WGAN-GP, or a Hessian comes out wrong where it "
-        "is held constant, while every ordinary gradient check passes.",
+        "is held constant, while every ordinary gradient check passes; where it is refused, it "
+        "stops with an error.",
         paper="complete",
     ),
     Axis(
@@ -524,13 +526,15 @@ STATISTICS = (
             "when the update operations are run",
             "when the returned state is adopted",
             "in the backward pass",
+            "within the call and again in the backward pass",
         ),
         question="When do the running statistics move?",
         meaning="Whether a training execution moves the running statistics by itself, or "
         "only its deferred operations, the state it returns, or its backward pass "
-        "does.",
+        "does; or both it and each backward pass, which computes the layer once more.",
         consequence="A loop that leaves out that last step trains without an error and then "
-        "predicts with the initial mean and variance.",
+        "predicts with the initial mean and variance; where the backward pass repeats the update, "
+        "every batch counts twice.",
         translation_from={
             "when the update operations are run": "Nothing is left to run: the call updates. "
             "Keep the whole old running value (decay 1) "
@@ -540,6 +544,7 @@ STATISTICS = (
             "not count.",
             "in the backward pass": "Restore the statistics you had after forward "
             "passes that compute no gradients.",
+            "within the call and again in the backward pass": None,
         },
         translation="Run the deferred update operations with every execution in training.",
     ),
@@ -764,12 +769,13 @@ FREEZING = (
     Axis(
         "trainable-read-by-call",
         "timing",
-        ("at every call", "when the layer was built"),
+        ("at every call", "when the layer was built", "when such a call was first traced"),
         question="Does freezing a layer that exists already count?",
-        meaning="Whether freezing a layer that exists already changes how later calls execute it.",
-        consequence="Where the flag is read when the layer is built, freezing it later leaves "
-        "its calls as they were, without a warning.",
-        translation="Freeze before the layer is built, or build it again.",
+        meaning="Whether freezing a layer that exists already changes how later calls execute it; "
+        "a traced function may go on with what it found when it was traced.",
+        consequence="Where the flag is read when the layer is built, or when a function that "
+        "calls it is traced, freezing it later leaves its calls as they were, without a warning.",
+        translation="Freeze before the layer is built, or build it again, or trace it again.",
     ),
     Axis(
         "trainable-read-by-fit",

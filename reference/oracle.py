@@ -139,7 +139,7 @@ class Oracle(Stateful):
 
     def call(self, step: say.Call, state: Quantities) -> Outcome:
         """Execute a `Call`, repeated as often as it says; where its values lie is no matter."""
-        execution = self.switches.call(step.training, step.mode)
+        execution = self.switches.call(step.training, step.mode, step.x.shape)
         x = self.pooled(step.x)
         gradient = None
         if step.dy is not None:
@@ -162,8 +162,8 @@ class Oracle(Stateful):
 
     def call_twice(self, step: say.CallTwice, state: Quantities) -> Outcome:
         """Execute the shared layer on two inputs at once."""
-        execution = self.switches.call(step.training, "python")
         tensors = (step.first, step.second)
+        execution = self.switches.call(step.training, "python", *(x.shape for x in tensors))
         batches = [Batch(self.pooled(x), self) for x in tensors]
         for batch in batches:
             self.admit(batch, execution)
@@ -221,7 +221,7 @@ class Oracle(Stateful):
     ) -> tuple[Callable[[], Bounded], Quantities]:
         """Return the summed loss of one batch, and the state after training on it."""
         pooled, weight = x.reshape(-1, x.shape[-1]), dy.reshape(-1, x.shape[-1])
-        gradient, rows = Gradient(weight / len(x)), Rows(len(x))
+        gradient, rows = Gradient(weight / len(x), of_input=False), Rows(len(x))
         seen, after = self.execute(pooled, gradient, execution, state, step.updates, rows)
 
         def moved(name: str) -> Bounded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.agreement import trajectory
-from harness.implementations import registered
+from harness.implementations import untransformed
 from harness.verdict import rivals
 from reference.chosen import Unspecified
 from reference.conventions import axis_named
@@ -17,7 +17,7 @@ CLAIMS = [(scenario, axis) for scenario in SCENARIOS for axis in scenario.settle
 
 def able(scenario):
     """Yield what is declared by every implementation that can express a scenario."""
-    for implementation in registered().values():
+    for implementation in untransformed().values():
         if scenario.name not in (implementation.expectations.inexpressible or ()):
             yield implementation.conventions(scenario)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tests.fakes import (
     planted,
+    planted_executions,
     planted_features,
     planted_habits,
     planted_input,
@@ -97,6 +98,7 @@ SINGLE: dict[str, Departure] = {
     **planted_input.DEPARTURES.all,
     **planted_features.DEPARTURES.all,
     **planted_state.DEPARTURES.all,
+    **planted_executions.DEPARTURES.all,
 }
 """Fakes with one departure each."""
 

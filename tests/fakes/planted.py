@@ -8,6 +8,7 @@ from tests.fakes import (
     planted_deeper,
     planted_deferred,
     planted_dtypes,
+    planted_executions,
     planted_features,
     planted_habits,
     planted_input,
@@ -34,6 +35,7 @@ PARTS = (
     planted_dtypes,
     planted_state,
     planted_penalties,
+    planted_executions,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}
