@@ -365,7 +365,7 @@ class Executor(Normalising):
             found = weighted_gradients(x, dy, by, weighting, self.form)
         if part.correct is None:
             return found
-        return renormalised_gradients(found, part.correct(), self.form)
+        return renormalised_gradients(found, (x, dy), by, part.correct(), self.form)
 
     def learned(self, gradients: Mapping[str, T], execution: Execution) -> dict[str, T]:
         """Return those of dgamma and dbeta that this execution computes."""
