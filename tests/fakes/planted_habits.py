@@ -6,11 +6,12 @@ As in `planted_values`, every class is a part that can be put before a clean sty
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from itertools import cycle
 
 from reference.conventions import ONLY_FALSE
 from tests.fakes.departure import Departures
+from tests.fakes.plain_program import PlainProgram
 
 DEPARTURES = Departures()
 FAULTS = DEPARTURES.planted
@@ -39,6 +40,7 @@ class KnowsOfABackwardPass:
 
     differentiated = False
 
+    @wraps(PlainProgram.call)  # whose arguments a worker looks at
     def call(self, **arguments):
         self.differentiated = arguments["dy"] is not None
         seen = super().call(**arguments)
