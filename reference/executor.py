@@ -133,10 +133,12 @@ class Executor(Normalising):
         if not nan.any():
             return value
         given = [*batch.x] if dy is None else [*batch.x, *dy]
-        given += [each.value for name, each in state.items() if name != "updates_counted"]
         spoiled, by_nan = np.zeros((2, batch.x.shape[1]), bool)
         for each in given:
             spoiled, by_nan = spoiled | ~np.isfinite(each), by_nan | np.isnan(each)
+        for held, each in state.items():
+            if held != "updates_counted":
+                spoiled, by_nan = spoiled | ~np.isfinite(each.value), by_nan | each.is_nan
         bound = np.where(by_nan, 0.0, np.inf)
         return Bounded(
             np.where(nan & ~spoiled, 0.0, value.value), np.where(nan, bound, value.bound)

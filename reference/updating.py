@@ -251,7 +251,7 @@ class Updating:
 
     def ruined(self, batch: Batch, old: Bounded, new: Bounded) -> Bounded:
         """Return a running statistic: NaN where a NaN went in, not finite where an infinity did."""
-        nan = np.isnan(batch.x).any(axis=0) | np.isnan(old.value)
+        nan = np.isnan(batch.x).any(axis=0) | old.is_nan
         ruined = (batch.spoiled | ~np.isfinite(old.value)) & ~np.isfinite(new.value)
         if not ruined.any():
             return new
