@@ -229,10 +229,15 @@ def differing(
 
 
 def near(one: Array, other: Array, slack: Array) -> bool:
-    """Tell whether two arrays differ by no more than `slack`."""
+    """Tell whether two arrays differ by no more than `slack`.
+
+    Where that is infinite, an infinity is as good as a NaN.
+    """
     if one.shape != other.shape:
         return False
-    middle = Bounded(np.asarray(one, dtype=np.float64), np.broadcast_to(slack, one.shape))
+    value, slack = np.asarray(one, dtype=np.float64), np.broadcast_to(slack, one.shape)
+    value = np.where(np.isinf(value) & np.isinf(slack), np.nan, value)
+    middle = Bounded(value, slack)
     return not one.size or bool(used(middle, np.asarray(other, np.float64))[1].max() <= 1)
 
 

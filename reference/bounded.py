@@ -34,6 +34,11 @@ class Bounded:
             return self.value + self.bound
 
     @property
+    def is_nan(self) -> Any:
+        """Return where the value must be NaN and not just anything that is not finite."""
+        return np.isnan(self.value) & np.isfinite(self.bound)
+
+    @property
     def magnitude(self) -> Array:
         """Return the greatest admissible absolute value."""
         return np.abs(self.value) + self.bound

@@ -229,10 +229,12 @@ class Executor(Normalising):
         if not nan.any():
             return value
         given = [] if dy is None else [*dy]
-        given += [each.value for name, each in state.items() if name != "updates_counted"]
         spoiled, by_nan = batch.spoiled, batch.spoiled_by_nan
         for each in given:
             spoiled, by_nan = spoiled | ~np.isfinite(each), by_nan | np.isnan(each)
+        for held, each in state.items():
+            if held != "updates_counted":
+                spoiled, by_nan = spoiled | ~np.isfinite(each.value), by_nan | each.is_nan
         bound = np.where(by_nan, 0.0, np.inf)
         return Bounded(
             np.where(nan & ~spoiled, 0.0, value.value), np.where(nan, bound, value.bound)

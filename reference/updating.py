@@ -328,7 +328,7 @@ class Updating:
 
     def ruined(self, batch: Batch, old: Bounded, new: Bounded) -> Bounded:
         """Return a running statistic: NaN where a NaN went in, not finite where an infinity did."""
-        nan = batch.spoiled_by_nan | np.isnan(old.value)
+        nan = batch.spoiled_by_nan | old.is_nan
         ruined = (batch.spoiled | ~np.isfinite(old.value)) & ~np.isfinite(new.value)
         if not ruined.any():
             return new
