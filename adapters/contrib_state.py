@@ -132,7 +132,7 @@ class Stateful:
             raise NotExpressible("batch_norm keeps both running statistics, always.")
         values, name = self.values(), self.variables()[of].op.name
         if change == "without":
-            del values[name]
+            values.pop(name)
         else:
             values[name] = values[name][:-1]
         with tempfile.TemporaryDirectory() as folder:

@@ -165,7 +165,7 @@ class Stateful:
         (index,) = [i for i, each in enumerate(self.bn.weights) if each is own]
         weights = self.bn.get_weights()
         if change == "without":
-            del weights[index]
+            weights.pop(index)
         else:
             weights[index] = weights[index][:-1]
         with framework_call():

@@ -118,7 +118,7 @@ class Stateful:
             # Without the version that goes with it, a state is one saved before there were counts.
             state = OrderedDict(state)
         if change == "without":
-            del state[name]
+            state.pop(name)
         elif change == "short":
             state[name] = state[name][:-1]
         elif name in state:
