@@ -1,0 +1,189 @@
+"""Which mutants there are of chosen definitions of a Python source, by a public mutation tool.
+
+The tool is Cosmic Ray; what it would change in annotations is left out, since nothing reads these.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cosmic_ray.plugins
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+
+NEED_ARGUMENTS = ("core/VariableReplacer", "core/VariableInserter")
+"""Operators of the tool that must be told a variable, and put random numbers in its place."""
+
+Span = tuple[int, int, int, int]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Definition = ast.ClassDef | Function
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change to one module.
+
+    `function` is the innermost definition it is in, with the names around it; `line` the first line
+    that changed, counted from one; `before` and `after` what stands there, without indentation.
+    `executed_by` are the lines of which one must be executed for the change to matter; None where
+    that cannot be said.
+    """
+
+    module: str
+    operator: str
+    function: str
+    line: int
+    before: str
+    after: str
+    source: str
+    executed_by: frozenset[int] | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the mutated module."""
+        return digest_of(self.source)
+
+
+def digest_of(source: str) -> str:
+    """Return the digest of a source."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def mutants_of(module: str, source: str, definitions: Sequence[str]) -> Iterator[Mutant]:
+    """Yield every mutant of these top-level definitions that is Python, each once.
+
+    Raises KeyError for a definition that the source does not have.
+    """
+    tree = ast.parse(source)
+    found = {node.name: node for node in tree.body if isinstance(node, Definition)}
+    known = {ast.dump(tree)}
+    for name in definitions:
+        for operator, changed in changes(source, found[name]):
+            try:
+                dumped = ast.dump(ast.parse(changed))
+            except (SyntaxError, ValueError):
+                continue
+            if dumped not in known:
+                known.add(dumped)
+                yield described(module, operator, source, changed)
+
+
+def changes(source: str, definition: Definition) -> Iterator[tuple[str, str]]:
+    """Yield each change the tool makes in a definition: its operator and the whole new source."""
+    lines = source.splitlines(keepends=True)
+    first, last = first_line(definition) - 1, definition.end_lineno
+    assert last is not None
+    snippet = "".join(lines[first:last])
+    left_out = list(annotated(definition))
+    for operator in operators():
+        for occurrence, (row, column) in enumerate(positions(snippet, operator)):
+            if not any(inside(row + first, column, span) for span in left_out):
+                changed = mutate_code(
+                    snippet, cosmic_ray.plugins.get_operator(operator)(), occurrence
+                )
+                yield operator, "".join([*lines[:first], changed, *lines[last:]])
+
+
+def operators() -> list[str]:
+    """Return the names of the tool's operators that change one place in one known way."""
+    return [each for each in cosmic_ray.plugins.operator_names() if each not in NEED_ARGUMENTS]
+
+
+def positions(snippet: str, operator: str) -> list[tuple[int, int]]:
+    """Return where an operator changes something: rows counted from one, columns from zero."""
+    instance = cosmic_ray.plugins.get_operator(operator)()
+    nodes = ast_nodes(get_ast(snippet))
+    return [start for node in nodes for start, _ in instance.mutation_positions(node)]
+
+
+def first_line(definition: Definition) -> int:
+    """Return the line where a definition begins, with its decorators."""
+    return min([definition.lineno, *(each.lineno for each in definition.decorator_list)])
+
+
+def annotated(definition: Definition) -> Iterator[Span]:
+    """Yield where the annotations in a definition are."""
+    for node in ast.walk(definition):
+        for each in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if isinstance(each, ast.expr):
+                assert each.end_lineno is not None
+                assert each.end_col_offset is not None
+                yield each.lineno, each.col_offset, each.end_lineno, each.end_col_offset
+
+
+def inside(row: int, column: int, span: Span) -> bool:
+    """Tell whether a place is in a span."""
+    return span[:2] <= (row, column) < span[2:]
+
+
+def described(module: str, operator: str, source: str, changed: str) -> Mutant:
+    """Return a mutant with where and what it changes."""
+    old, new = source.splitlines(), changed.splitlines()
+    first = next(i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)
+    extra = len(new) - len(old)
+    last = first + max(
+        (i for i in range(len(old) - first) if old[first + i] != new[first + i + extra]), default=0
+    )
+    before = " ".join(line.strip() for line in old[first : last + 1])
+    after = " ".join(line.strip() for line in new[first : last + extra + 1])
+    function, lines = place_of(source, first + 1)
+    return Mutant(module, operator, function, first + 1, before, after, changed, lines)
+
+
+def place_of(source: str, line: int) -> tuple[str, frozenset[int] | None]:
+    """Return the names of the definitions around a line, and the lines that execute what it says.
+
+    The names are joined by dots, outermost first. The lines are those of its statement; of the body
+    for the head of a function, where its defaults are; None for a class's own body, on which
+    everything may depend.
+    """
+    names = []
+    lines: frozenset[int] | None = None
+    node: ast.AST | None = parsed(source)
+    while (node := statement_around(node, line)) is not None:
+        lines = head(node)
+        if isinstance(node, Definition):
+            names.append(node.name)
+            lines = None if isinstance(node, ast.ClassDef) else body(node)
+    return ".".join(names), lines
+
+
+@lru_cache
+def parsed(source: str) -> ast.Module:
+    """Return the tree of a source."""
+    return ast.parse(source)
+
+
+def statement_around(node: ast.AST | None, line: int) -> ast.stmt | None:
+    """Return the statement directly within a node that has this line, or None."""
+    for each in () if node is None else statements_in(node):
+        begin = first_line(each) if isinstance(each, Definition) else each.lineno
+        if begin <= line <= (each.end_lineno or begin):
+            return each
+    return None
+
+
+def statements_in(node: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements directly within a node, those of its handlers and cases too."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.stmt):
+            yield each
+        elif not isinstance(each, ast.expr):
+            yield from statements_in(each)
+
+
+def head(node: ast.stmt) -> frozenset[int]:
+    """Return the lines of a statement up to the first one within it."""
+    inner = [each.lineno for each in statements_in(node)]
+    last = min(inner) - 1 if inner else node.end_lineno
+    return frozenset(range(node.lineno, max(last or 0, node.lineno) + 1))
+
+
+def body(node: Function) -> frozenset[int]:
+    """Return the lines of a function's body."""
+    last = node.end_lineno or node.lineno
+    return frozenset(range(node.body[0].lineno, last + 1))
