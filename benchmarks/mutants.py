@@ -143,12 +143,15 @@ def place_of(source: str, line: int) -> tuple[str, frozenset[int] | None]:
     """
     names = []
     lines: frozenset[int] | None = None
-    node: ast.AST | None = parsed(source)
-    while (node := statement_around(node, line)) is not None:
-        lines = head(node)
-        if isinstance(node, Definition):
-            names.append(node.name)
-            lines = None if isinstance(node, ast.ClassDef) else body(node)
+    node: ast.AST = parsed(source)
+    while (inner := statement_around(node, line)) is not None:
+        if isinstance(inner, Definition):
+            names.append(inner.name)
+        if isinstance(inner, Function):
+            lines = body(inner)
+        elif lines is not None:
+            lines = head(inner)
+        node = inner
     return ".".join(names), lines
 
 
@@ -158,9 +161,9 @@ def parsed(source: str) -> ast.Module:
     return ast.parse(source)
 
 
-def statement_around(node: ast.AST | None, line: int) -> ast.stmt | None:
+def statement_around(node: ast.AST, line: int) -> ast.stmt | None:
     """Return the statement directly within a node that has this line, or None."""
-    for each in () if node is None else statements_in(node):
+    for each in statements_in(node):
         begin = first_line(each) if isinstance(each, Definition) else each.lineno
         if begin <= line <= (each.end_lineno or begin):
             return each

@@ -183,6 +183,13 @@ def test_a_place_has_a_function_and_the_lines_that_execute_it(line, function, ex
     assert place_of(SOURCE, line) == (function, executed_by)
 
 
+def test_everything_may_depend_on_what_a_class_itself_says():
+    assert place_of("class Norm:\n    size = 2\n    if size:\n        more = 3\n", 4) == (
+        "Norm",
+        None,
+    )
+
+
 def test_a_statement_of_several_lines_is_executed_by_any_of_them():
     source = (
         "def norm(x):\n    if x:\n        return (\n            x\n            + 1\n        )\n"
