@@ -60,44 +60,60 @@ def mutants_of(module: str, source: str, definitions: Sequence[str]) -> Iterator
     """
     tree = ast.parse(source)
     found = {node.name: node for node in tree.body if isinstance(node, Definition)}
-    known = {ast.dump(tree)}
-    for name in definitions:
-        for operator, changed in changes(source, found[name]):
-            try:
-                dumped = ast.dump(ast.parse(changed))
-            except (SyntaxError, ValueError):
-                continue
-            if dumped not in known:
-                known.add(dumped)
-                yield described(module, operator, source, changed)
-
-
-def changes(source: str, definition: Definition) -> Iterator[tuple[str, str]]:
-    """Yield each change the tool makes in a definition: its operator and the whole new source."""
     lines = source.splitlines(keepends=True)
-    first, last = first_line(definition) - 1, definition.end_lineno
-    assert last is not None
-    snippet = "".join(lines[first:last])
-    left_out = list(annotated(definition))
-    for operator in operators():
-        for occurrence, (row, column) in enumerate(positions(snippet, operator)):
-            if not any(inside(row + first, column, span) for span in left_out):
-                changed = mutate_code(
-                    snippet, cosmic_ray.plugins.get_operator(operator)(), occurrence
+    for name in definitions:
+        left_out = list(annotated(found[name]))
+        for piece in pieces(found[name]):
+            first, last = piece.start, piece.stop
+            for operator, changed in changes("".join(lines[first:last]), first, left_out):
+                at, before, after = difference(lines[first:last], changed.splitlines(True))
+                mutated = "".join([*lines[:first], changed, *lines[last:]])
+                function, executed_by = place_of(source, first + at)
+                yield Mutant(
+                    module, operator, function, first + at, before, after, mutated, executed_by
                 )
-                yield operator, "".join([*lines[:first], changed, *lines[last:]])
+
+
+def pieces(definition: Definition) -> Iterator[range]:
+    """Yield the lines, counted from zero, of a function, or of each statement of a class."""
+    for each in definition.body if isinstance(definition, ast.ClassDef) else [definition]:
+        begin = first_line(each) if isinstance(each, Definition) else each.lineno
+        yield range(begin - 1, each.end_lineno or begin)
+
+
+def changes(piece: str, above: int, left_out: Sequence[Span]) -> Iterator[tuple[str, str]]:
+    """Yield each change the tool makes in a piece that is Python: its operator and the new piece.
+
+    So many lines are above the piece in the source where the spans that are left out are. What is
+    indented is mutated within a class, which is small and therefore quick.
+    """
+    around = "class Around:\n" if piece[:1].isspace() else ""
+    nodes = list(ast_nodes(get_ast(around + piece)))
+    known = {ast.dump(ast.parse(around + piece))}
+    above -= around.count("\n")
+    for name in operators():
+        operator = cosmic_ray.plugins.get_operator(name)()
+        positions = [start for node in nodes for start, _ in operator.mutation_positions(node)]
+        for occurrence, (row, column) in enumerate(positions):
+            if any(inside(row + above, column, span) for span in left_out):
+                continue
+            changed = mutate_code(around + piece, operator, occurrence)
+            if (dumped := dump_of(changed)) is not None and dumped not in known:
+                known.add(dumped)
+                yield name, changed[len(around) :]
+
+
+def dump_of(source: str) -> str | None:
+    """Return a source's tree as text; None where it is not Python."""
+    try:
+        return ast.dump(ast.parse(source))
+    except (SyntaxError, ValueError):
+        return None
 
 
 def operators() -> list[str]:
     """Return the names of the tool's operators that change one place in one known way."""
     return [each for each in cosmic_ray.plugins.operator_names() if each not in NEED_ARGUMENTS]
-
-
-def positions(snippet: str, operator: str) -> list[tuple[int, int]]:
-    """Return where an operator changes something: rows counted from one, columns from zero."""
-    instance = cosmic_ray.plugins.get_operator(operator)()
-    nodes = ast_nodes(get_ast(snippet))
-    return [start for node in nodes for start, _ in instance.mutation_positions(node)]
 
 
 def first_line(definition: Definition) -> int:
@@ -120,18 +136,16 @@ def inside(row: int, column: int, span: Span) -> bool:
     return span[:2] <= (row, column) < span[2:]
 
 
-def described(module: str, operator: str, source: str, changed: str) -> Mutant:
-    """Return a mutant with where and what it changes."""
-    old, new = source.splitlines(), changed.splitlines()
+def difference(old: Sequence[str], new: Sequence[str]) -> tuple[int, str, str]:
+    """Return the first line that differs, counted from one, and all that do, before and after."""
     first = next(i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)
-    extra = len(new) - len(old)
-    last = first + max(
-        (i for i in range(len(old) - first) if old[first + i] != new[first + i + extra]), default=0
+    same = next(
+        (i for i, (a, b) in enumerate(zip(reversed(old), reversed(new), strict=False)) if a != b),
+        0,
     )
-    before = " ".join(line.strip() for line in old[first : last + 1])
-    after = " ".join(line.strip() for line in new[first : last + extra + 1])
-    function, lines = place_of(source, first + 1)
-    return Mutant(module, operator, function, first + 1, before, after, changed, lines)
+    before = " ".join(line.strip() for line in old[first : len(old) - same])
+    after = " ".join(line.strip() for line in new[first : len(new) - same])
+    return first + 1, before, after
 
 
 def place_of(source: str, line: int) -> tuple[str, frozenset[int] | None]:

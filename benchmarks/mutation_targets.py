@@ -33,9 +33,9 @@ class Target:
 
 KERAS = "keras.src.layers.normalization.batch_normalization"
 TORCH = "torch.nn.modules.batchnorm"
-CONTRIB = "tensorflow_core.contrib.layers.python.layers.layers"
-CONTRIB_LAYER = "tensorflow_core.python.layers.normalization"
-CONTRIB_BASE = "tensorflow_core.python.keras.layers.normalization"
+CONTRIB = "tensorflow.contrib.layers.python.layers.layers"
+CONTRIB_LAYER = "tensorflow.python.layers.normalization"
+CONTRIB_BASE = "tensorflow.python.keras.layers.normalization"
 
 TARGETS = (
     Target(
