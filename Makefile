@@ -14,7 +14,7 @@ TEST := $(VENV_PYTHON) -m pytest $(PYTEST_FLAGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test proof report semantics lint format clean test-command
+.PHONY: help setup test proof report semantics faults lint format clean test-command
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ report: setup ## Judge the default implementations and write build/report.
 
 semantics: report ## Judge the default implementations and write docs/semantics.md.
 	@$(VENV_PYTHON) -m reports.semantics build/report/results.json docs
+
+faults: setup ## Write docs/faults.md: which scenario catches which planted fault.
+	@$(VENV_PYTHON) -m tests.faults_page
 
 lint: setup ## Check style, formatting and types.
 	@$(VENV)/bin/ruff check .

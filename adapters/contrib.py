@@ -44,6 +44,8 @@ RENAMED = {
     "trainable": "trainable",
     "fused": "fused",
     "zero_debias": "zero_debias_moving_mean",
+    "renorm": "renorm",
+    "renorm_decay": "renorm_decay",
 }
 VARIABLES = {
     "gamma": "gamma",
@@ -51,8 +53,23 @@ VARIABLES = {
     "running_mean": "moving_mean",
     "running_variance": "moving_variance",
 }
-# The channels are last in contrib's default layout, so `channel_axis` asks for nothing.
-OTHERS = {"channels", "rank", "dtype", "updates_in_place", "channel_axis"}
+# What a renormalising layer keeps besides. Before 1.15 the pair was kept divided by a weight of its
+# own, which makes it no average to look at.
+RENORMALISING = {
+    "renorm_mean": "renorm_mean",
+    "renorm_deviation": "renorm_stddev",
+    "running_deviation": "moving_stddev",
+}
+WEIGHT_OF_A_PAIR = "bn/renorm_mean_weight"
+OTHERS = {
+    "channels",
+    "rank",
+    "dtype",
+    "updates_in_place",
+    "channel_axis",
+    "input_dtype",
+    "renorm_clipping",
+}
 ONE_THREAD = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
@@ -66,6 +83,8 @@ def batch_norm_arguments(layer):
     arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
     if layer.get("updates_in_place", False):
         arguments["updates_collections"] = None
+    if "renorm_clipping" in layer:
+        arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
     initial = {
         VARIABLES[name]: tf.constant_initializer(layer[name]) for name in VARIABLES if name in layer
     }
@@ -74,14 +93,30 @@ def batch_norm_arguments(layer):
     return arguments
 
 
+def data_format(layer):
+    """Return the argument that names the channel axis, where the user names one.
+
+    The channels are last in contrib's default layout, so otherwise nothing needs to be said.
+    """
+    axis = layer.get("channel_axis", "last")
+    if isinstance(axis, str):
+        return {}
+    if axis not in (1, layer["rank"] - 1):
+        raise NotExpressible("data_format names the second axis (NCHW) or the last (NHWC).")
+    return {"data_format": "NHWC" if axis == layer["rank"] - 1 else "NCHW"}
+
+
 class Application:
     """One place in the graph where the layer is applied, and the operations that belong to it."""
 
-    def __init__(self, output, updates, dy):
+    def __init__(self, x, output, updates):
+        self.x = x
         self.output = output
         self.updates = updates
-        axes = list(range(1, len(dy.shape)))
-        self.loss = tf.reduce_mean(tf.reduce_sum(dy * output, axis=axes))
+        self.dy = tf.placeholder(output.dtype, x.shape)
+        self.dx_weights = tf.placeholder(x.dtype, x.shape)
+        axes = list(range(1, len(x.shape)))
+        self.loss = tf.reduce_mean(tf.reduce_sum(self.dy * output, axis=axes))
 
 
 class Program:
@@ -96,14 +131,18 @@ class Program:
         self.initialized = set()
         self.graph = tf.Graph()
         self.session = tf.Session(graph=self.graph, config=ONE_THREAD)
-        shape = [None] * (layer["rank"] - 1) + [layer["channels"]]
+        self.arguments = data_format(layer)
+        self.axis = 1 if self.arguments.get("data_format") == "NCHW" else -1
+        shape = [None] * layer["rank"]
+        shape[self.axis] = layer["channels"]
         with self.graph.as_default():
-            self.arguments = batch_norm_arguments(layer)
-            self.x = tf.placeholder(layer["dtype"], shape)
+            self.arguments.update(batch_norm_arguments(layer))
+            self.first = self.x = tf.placeholder(layer["dtype"], shape)
+            if "input_dtype" in layer:
+                self.x = tf.placeholder(layer["input_dtype"], shape)
             self.second = tf.placeholder(layer["dtype"], shape)
-            self.dy = tf.placeholder(layer["dtype"], shape)
-            self.dx_weights = tf.placeholder(layer["dtype"], shape)
             self.is_training = tf.placeholder(tf.bool, [])
+            self.weights = tf.placeholder(layer["dtype"], [None])
 
     def close(self):
         """Release the session; the graph goes with the program."""
@@ -114,13 +153,30 @@ class Program:
 
         It is the training one, as in every TF1 program: only that one makes the variables of
         zero-debiasing, which later applications then reuse. Its update operations do nothing until
-        a call that uses this very application asks for them.
+        a call that uses this very application asks for them. An input of another dtype than the
+        layer's finds the variables made.
         """
-        self.application("absent")
+        key = ("apply", "absent", "python", self.first.name, False)
+        self.once(key, lambda: self.apply(self.first, "absent", "python"))
 
-    def application(self, training, mode="python"):
-        """Return the one application for this way of saying the mode."""
-        return self.once(("apply", training, mode), lambda: self.apply(self.x, training, mode))
+    def application(self, training, mode="python", x=None, weighted=False):  # noqa: FBT002 - as `mode`
+        """Return the one application for this way of saying the mode, to this placeholder.
+
+        With weights of the samples or without.
+        """
+        x = self.x if x is None else x
+        keywords = {"batch_weights": self.weights} if weighted else {}
+        key = ("apply", training, mode, x.name, weighted)
+        return self.once(key, lambda: self.apply(x, training, mode, **keywords))
+
+    def fitting(self, x):
+        """Return the placeholder for an input; one of its own for what is not of the shape said."""
+        axis = self.axis % x.ndim
+        if (x.ndim, x.shape[axis]) == (self.layer["rank"], self.layer["channels"]):
+            return self.x
+        shape = [size if i == axis else None for i, size in enumerate(x.shape)]
+        key = ("placeholder", x.ndim, x.shape[axis])
+        return self.once(key, lambda: tf.placeholder(self.x.dtype, shape))
 
     def once(self, key, make):
         """Extend the graph the first time `key` is asked for, and initialize new variables."""
@@ -132,17 +188,18 @@ class Program:
             self.initialized.update(v.name for v in new)
         return self.made[key]
 
-    def apply(self, x, training, mode):
+    def apply(self, x, training, mode, **keywords):
         """Apply the layer once more; remember which update operations this application added."""
         earlier = len(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
         if mode == "fed":
-            output = self.batch_norm(x, is_training=self.is_training)
+            output = self.batch_norm(x, is_training=self.is_training, **keywords)
         elif mode == "is-true-test":
             output = self.network(x, self.is_training)
         else:
-            output = self.batch_norm(x, **training_keyword(training, "is_training"))
+            keywords.update(training_keyword(training, "is_training"))
+            output = self.batch_norm(x, **keywords)
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)[earlier:]
-        return Application(output, updates, self.dy)
+        return Application(x, output, updates)
 
     def network(self, x, is_training):
         """A model function that chooses between two calls, as articles print it."""
@@ -155,25 +212,29 @@ class Program:
         reuse = True if self.initialized else None
         return batch_norm(x, scope="bn", reuse=reuse, **dict(self.arguments, **keywords))
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights, weights=None):
         """Execute one application; its update operations are fetched in the same run."""
         training = self.said(training)
+        weighted = weights is not None
         if updates == "twice" and self.layer.get("updates_in_place", False):
             raise NotExpressible("With updates_collections=None nothing is left to run twice.")
-        feed = {self.x: x}
+        placeholder = self.fitting(x)
+        feed = {placeholder: x}
         if mode != "python":
             if training in ("absent", "None"):
                 raise NotExpressible("A placeholder for the mode must be fed true or false.")
             feed[self.is_training] = VALUES_OF_TRAINING[training]
             training = "fed"
-        application = self.application(training, mode)
+        if weighted:
+            feed[self.weights] = weights
+        application = self.application(training, mode, placeholder, weighted)
         fetches = {"output": application.output}
         if dy is not None:
-            feed[self.dy] = dy
-            fetches.update(self.gradients(application.output, (training, mode)))
+            feed[application.dy] = dy
+            fetches.update(self.gradients(application))
         if dx_weights is not None:
-            feed[self.dx_weights] = dx_weights
-            fetches["second_dx"] = self.second_gradient(fetches["dx"], (training, mode))
+            feed[application.dx_weights] = dx_weights
+            fetches["second_dx"] = self.second_gradient(application, fetches["dx"])
         for _ in range(repeat):
             seen = self.run(fetches, [] if updates == "forgotten" else application.updates, feed)
             if updates == "twice":
@@ -190,25 +251,29 @@ class Program:
             return "absent"
         return otherwise if training == "absent" else training
 
-    def gradients(self, output, key):
+    def gradients(self, application):
         """Return the gradients of ``sum(dy * output)``; a parameter that is not there has none."""
+        sources = dict(self.learning(), dx=application.x)
+
+        def make():
+            total = tf.reduce_sum(application.dy * application.output)
+            tensors = tf.gradients(total, list(sources.values()))
+            return {name: tensor for name, tensor in zip(sources, tensors) if tensor is not None}
+
+        return self.once(("gradients", application), make)
+
+    def learning(self):
+        """Return those of gamma and beta that are trainable, by their gradients."""
         own = self.variables()
         with self.graph.as_default():
             trainable = {variable.op.name for variable in tf.trainable_variables()}
-        parameters = {
+        return {
             "d" + name: own[name]
             for name in ("gamma", "beta")
             if name in own and own[name].op.name in trainable
         }
-        sources = dict(parameters, dx=self.x)
 
-        def make():
-            tensors = tf.gradients(tf.reduce_sum(self.dy * output), list(sources.values()))
-            return {name: tensor for name, tensor in zip(sources, tensors) if tensor is not None}
-
-        return self.once(("gradients", *key), make)
-
-    def second_gradient(self, dx, key):
+    def second_gradient(self, application, dx):
         """Return the gradient of ``sum(dx_weights * dx)``.
 
         Where dx does not depend on x, as in inference, TensorFlow answers None; the zeros that this
@@ -216,17 +281,18 @@ class Program:
         """
 
         def make():
-            second_dx = tf.gradients(tf.reduce_sum(self.dx_weights * dx), self.x)[0]
-            return tf.zeros_like(self.x) if second_dx is None else second_dx
+            x = application.x
+            second_dx = tf.gradients(tf.reduce_sum(application.dx_weights * dx), x)[0]
+            return tf.zeros_like(x) if second_dx is None else second_dx
 
-        return self.once(("second gradient", *key), make)
+        return self.once(("second gradient", application), make)
 
     def run(self, fetches, updates, feed):
         """Execute once: what is asked for, together with the update operations."""
         with framework_call():
             return self.session.run([fetches, updates], feed)[0]
 
-    def call_twice(self, first, second, training, form):
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
         """Two applications with shared variables, executed in one run with all their updates."""
         if form == "functional":
             raise NotExpressible("A TF1 graph is built by functions; it has no functional models.")
@@ -234,7 +300,21 @@ class Program:
         one = self.application(training)
         two = self.once(("second", training), lambda: self.apply(self.second, training, "python"))
         fetches = {"output": one.output, "second_output": two.output}
-        return self.run(fetches, one.updates + two.updates, {self.x: first, self.second: second})
+        feed = {one.x: first, two.x: second}
+        if first_dy is not None:
+            feed.update({one.dy: first_dy, two.dy: second_dy})
+            fetches.update(self.gradients_of_both(one, two))
+        return self.run(fetches, one.updates + two.updates, feed)
+
+    def gradients_of_both(self, one, two):
+        """Return the gradients of the sum over two applications."""
+        sources = dict(self.learning(), dx=one.x, dx_of_second=two.x)
+
+        def make():
+            total = sum(tf.reduce_sum(each.dy * each.output) for each in (one, two))
+            return dict(zip(sources, tf.gradients(total, list(sources.values()))))
+
+        return self.once(("gradients of both", one, two), make)
 
     def enclose(self, training, form):
         """The graph is the model; its model function hands `is_training` on, fixes or omits it."""
@@ -247,13 +327,14 @@ class Program:
         """The documented loop: a train operation that depends on the update operations."""
         training = self.said("absent", otherwise="True")
         train = self.train_operation(training, learning_rate, updates)
-        fetches = {"loss": self.application(training).loss}
+        application = self.application(training)
+        fetches = {"loss": application.loss}
         size = batch_size or len(x)
         for _ in range(epochs):
             total = 0.0
             for start in range(0, len(x), size):
                 batch = slice(start, start + size)
-                feed = {self.x: x[batch], self.dy: dy[batch]}
+                feed = {self.x: x[batch], application.dy: dy[batch]}
                 total += float(self.run(fetches, train, feed)["loss"]) * len(x[batch])
         return {"loss": np.array(total / len(x))}
 
@@ -272,8 +353,8 @@ class Program:
 
     def evaluate(self, x, dy):
         """Run the loss of the inference application."""
-        loss = self.application(self.said("absent", otherwise="False")).loss
-        return self.run({"loss": loss}, [], {self.x: x, self.dy: dy})
+        application = self.application(self.said("absent", otherwise="False"))
+        return self.run({"loss": application.loss}, [], {self.x: x, application.dy: dy})
 
     def predict(self, x, repeat):
         """Run the inference application."""
@@ -286,7 +367,10 @@ class Program:
         """Return the layer's variables, looked up by name in its scope."""
         with self.graph.as_default():
             by_name = {variable.op.name: variable for variable in tf.global_variables()}
-        scoped = {name: by_name.get("bn/" + own) for name, own in VARIABLES.items()}
+        names = VARIABLES
+        if WEIGHT_OF_A_PAIR not in by_name:
+            names = dict(names, **RENORMALISING)
+        scoped = {name: by_name.get("bn/" + own) for name, own in names.items()}
         return {name: variable for name, variable in scoped.items() if variable is not None}
 
     def observe(self):
@@ -301,9 +385,12 @@ class Program:
 
 SWITCH = "batch_norm has no mode to switch: each application is made for a mode."
 NOT_EXPRESSIBLE = {
+    "call.memory": "What a TF1 graph is fed is copied into tensors whose values lie in a row.",
+    "cast": "A TF1 variable keeps the dtype it was made with.",
     "compile": "A TF1 graph has no compile step.",
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
     "set_trainable": "`trainable` is an argument of batch_norm; nothing changes it afterwards.",
     "reset_statistics": "TF1 has no operation that puts the running statistics back.",
+    "call.mask": "batch_norm takes weights of the samples, and no mask of positions.",
 }

@@ -3,6 +3,7 @@
 What is written in the words of the backend is in `keras_on_tensorflow` and `keras_on_torch`.
 """
 
+import inspect
 import os
 
 import numpy as np
@@ -32,17 +33,29 @@ RENAMED = {
     "scale": "scale",
     "trainable": "trainable",
     "dtype": "dtype",
+    "policy": "dtype",
 }
 if KERAS_2:
-    RENAMED["fused"] = "fused"
+    RENAMED.update(fused="fused", virtual_batch_size="virtual_batch_size")
+# Keras 2 takes it among the other keywords; Keras 3 left it out until 3.14.
+CLASS = keras.layers.BatchNormalization
+RENORMALISES = KERAS_2 or "renorm" in inspect.signature(CLASS.__init__).parameters
+if RENORMALISES:
+    RENAMED.update(renorm="renorm", renorm_decay="renorm_momentum")
+MASKS = "mask" in inspect.signature(CLASS.call).parameters
 VARIABLES = {
     "gamma": "gamma",
     "beta": "beta",
     "running_mean": "moving_mean",
     "running_variance": "moving_variance",
 }
-# The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
-OTHERS = {"channels", "rank", "channel_axis"}
+# What a renormalising layer keeps besides; all of it is among its weights.
+RENORMALISING = {
+    "renorm_mean": "renorm_mean",
+    "renorm_deviation": "renorm_stddev",
+    "running_deviation": "moving_stddev",
+}
+OTHERS = {"channels", "rank", "channel_axis", "input_dtype"}
 
 
 class WeightedSum(keras.losses.Loss):
@@ -78,12 +91,23 @@ class Program:
     """One layer and, once enclosed, the model around it."""
 
     def __init__(self, layer):
-        only(set(RENAMED) | set(VARIABLES) | OTHERS, layer, "keras.layers.BatchNormalization")
+        others = OTHERS | ({"renorm_clipping"} if RENORMALISES else set())
+        only(set(RENAMED) | set(VARIABLES) | others, layer, "keras.layers.BatchNormalization")
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
-        self.shape = (None,) * (layer["rank"] - 1) + (layer["channels"],)
+        axis = layer.get("channel_axis", "last")
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
+        if "renorm_clipping" in layer:
+            arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
+        if isinstance(axis, str):
+            axis = -1  # The channels are last in Keras's default layout: nothing to say.
+        else:
+            arguments["axis"] = axis
+        shape = [None] * layer["rank"]
+        shape[axis] = layer["channels"]
+        self.shape = tuple(shape)
+        self.dtype = layer.get("input_dtype", layer["dtype"])
         with framework_call():
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
@@ -97,15 +121,27 @@ class Program:
         """Make the variables, unless a model has made them, and assign the initial values.
 
         Assigned rather than initialized: Keras documents its `Constant` initializer for scalars.
+        The averages of a renormalising layer are given what the initializers of the running
+        statistics would give them too: the mean, and the root of the variance.
         """
         if not self.bn.built:
             with framework_call():
                 self.bn.build(self.shape)
-        for name, own in VARIABLES.items():
+        for name, variable in self.variables().items():
             if name in self.layer:
-                backend.assign(getattr(self.bn, own), self.layer[name])
+                self.assign(variable, self.layer[name])
+            elif name == "renorm_mean" and "running_mean" in self.layer:
+                self.assign(variable, self.layer["running_mean"])
+            elif name in RENORMALISING and "running_variance" in self.layer:
+                self.assign(variable, np.sqrt(self.layer["running_variance"]))
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def assign(self, variable, value):
+        """Assign a value per channel; with virtual batches Keras 2 gives variables more axes."""
+        if "virtual_batch_size" in self.layer:
+            value = np.reshape(value, tuple(variable.shape))
+        backend.assign(variable, value)
+
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, memory=None):
         """Call the model, or the bare layer while there is none.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
@@ -113,8 +149,13 @@ class Program:
         if updates == "twice":
             raise NotExpressible("Keras has no deferred update operations to run twice.")
         keywords = self.mode_keyword(training, mode)
+        if mask is not None:
+            if not MASKS:
+                raise NotExpressible("The layer's `call` takes no mask before Keras 2.12.")
+            keywords["mask"] = backend.tensor(mask, "bool")
+        given = [None if each is None else self.tensor(each, memory) for each in (dy, dx_weights)]
         for _ in range(repeat):
-            seen = self.execute(self.tensor(x), keywords, dy, dx_weights)
+            seen = self.execute(self.tensor(x, memory), keywords, *given)
         return seen
 
     def mode_keyword(self, training, mode):
@@ -127,9 +168,9 @@ class Program:
             raise NotExpressible("A tensor for the mode must hold true or false.")
         return {"training": backend.flag(VALUES_OF_TRAINING[training])}
 
-    def tensor(self, x):
-        """Return an array as a tensor of the layer's dtype, which NumPy may lack."""
-        return backend.tensor(x, self.layer["dtype"])
+    def tensor(self, x, memory=None):
+        """Return an array as a tensor of the input's dtype, which NumPy may lack."""
+        return backend.arranged(backend.tensor(x, self.dtype), memory)
 
     def execute(self, x, training, dy, dx_weights):
         """Call once and, where `dy` is given, ask the backend for the gradients of the sum."""
@@ -139,9 +180,16 @@ class Program:
 
         if dy is None:
             return {"output": backend.array(forward(x))}
-        weights = None if dx_weights is None else self.tensor(dx_weights)
-        found = backend.gradients(forward, x, self.learning(), self.tensor(dy), weights)
-        return {name: backend.array(value) for name, value in found.items() if value is not None}
+        found = backend.gradients(forward, x, self.learning(), dy, dx_weights)
+        arrays = {name: backend.array(each) for name, each in found.items() if each is not None}
+        parameters = {name: arrays[name] for name in ("dgamma", "dbeta") if name in arrays}
+        return dict(arrays, **self.per_channel(parameters))
+
+    def per_channel(self, arrays):
+        """Return arrays of variables without the axes that virtual batches add to them."""
+        if "virtual_batch_size" not in self.layer:
+            return arrays
+        return {name: array.reshape(-1) for name, array in arrays.items()}
 
     def learning(self):
         """Return those of gamma and beta that Keras counts as trainable, by their gradients."""
@@ -151,7 +199,8 @@ class Program:
 
     def variables(self):
         """Return the layer's variables by canonical name; Keras 3.5 was the first to set None."""
-        found = {name: getattr(self.bn, own, None) for name, own in VARIABLES.items()}
+        names = dict(VARIABLES, **(RENORMALISING if self.layer.get("renorm") else {}))
+        found = {name: getattr(self.bn, own, None) for name, own in names.items()}
         return {name: own for name, own in found.items() if own is not None}
 
     def forward(self, x, training):
@@ -159,21 +208,31 @@ class Program:
         with framework_call():
             return (self.model or self.bn)(x, **training)
 
-    def call_twice(self, first, second, training, form):
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
         """Apply the shared layer twice: in a forward pass, or in a functional model called once.
 
         In a functional model Keras, not the user, orders the applications.
         """
         shared = self.model or self.bn
         keywords = training_keyword(training)
-        with framework_call():
-            if form == "functional":
+        if form == "functional":
+            with framework_call():
                 inputs = [self.input(), self.input()]
                 siamese = keras.Model(inputs, [shared(each) for each in inputs])
-                outputs = siamese([first, second], **keywords)
-            else:
-                outputs = [shared(self.tensor(x), **keywords) for x in (first, second)]
-        return {"output": backend.array(outputs[0]), "second_output": backend.array(outputs[1])}
+
+        def forward(tensors):
+            with framework_call():
+                if form == "functional":
+                    return siamese(tensors, **keywords)
+                return [shared(x, **keywords) for x in tensors]
+
+        tensors = [self.tensor(x) for x in (first, second)]
+        if first_dy is None:
+            outputs = forward(tensors)
+            return {"output": backend.array(outputs[0]), "second_output": backend.array(outputs[1])}
+        weights = [self.tensor(dy) for dy in (first_dy, second_dy)]
+        found = backend.gradients_of_both(forward, tensors, self.learning(), weights)
+        return {name: backend.array(value) for name, value in found.items()}
 
     def input(self):
         """Return the symbolic input of a functional model."""
@@ -236,7 +295,8 @@ class Program:
         """Return the state a user can see; before the layer is built there is none."""
         if not self.bn.built:
             return {}
-        seen = {name: backend.array(value) for name, value in self.variables().items()}
+        variables = self.variables().items()
+        seen = self.per_channel({name: backend.array(value) for name, value in variables})
         seen["trainable_parameters"] = np.int64(len(self.bn.trainable_variables))
         return seen
 
@@ -245,5 +305,7 @@ SWITCH = "Keras says the mode per call, with the argument `training`; a layer ke
 NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
+    "cast": "A Keras layer keeps the dtype it was made with.",
     "reset_statistics": "Keras has no method that resets a layer's running statistics.",
+    "call.weights": "The layer takes a mask, and no weights of the samples.",
 }

@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf  # after the line above, which it reads when it is imported
 
-from adapters.answers import framework_call
+from adapters.answers import NotExpressible, framework_call
 
 try:
     import keras
@@ -32,6 +32,13 @@ def versions():
 def tensor(x, dtype):
     """Return an array as a tensor of a named dtype, which NumPy may lack."""
     return tf.cast(tf.constant(x), dtype)
+
+
+def arranged(value, memory):
+    """Return a tensor as it is; raises NotExpressible for another arrangement in memory."""
+    if memory is not None:
+        raise NotExpressible("The values of a TensorFlow tensor lie one after the other.")
+    return value
 
 
 def flag(value):
@@ -66,7 +73,7 @@ def gradients(forward, x, variables, dy, dx_weights):
         with tf.GradientTape() as tape:
             tape.watch(x)
             output = forward(x)
-            loss = tf.reduce_sum(dy * output)
+            loss = tf.reduce_sum(tf.cast(dy, output.dtype) * output)
         with framework_call():
             found = tape.gradient(loss, dict(variables, dx=x))
         if dx_weights is not None:
@@ -76,3 +83,16 @@ def gradients(forward, x, variables, dy, dx_weights):
             zero = tf.UnconnectedGradients.ZERO
             found["second_dx"] = outer.gradient(weighted, x, unconnected_gradients=zero)
     return dict(found, output=output)
+
+
+def gradients_of_both(forward, inputs, variables, weights):
+    """Return both outputs and the gradients of the sum over both of ``sum(dy * output)``."""
+    with tf.GradientTape() as tape:
+        for x in inputs:
+            tape.watch(x)
+        outputs = forward(inputs)
+        losses = [tf.reduce_sum(dy * output) for dy, output in zip(weights, outputs)]
+        loss = losses[0] + losses[1]
+    with framework_call():
+        found = tape.gradient(loss, dict(variables, dx=inputs[0], dx_of_second=inputs[1]))
+    return dict(found, output=outputs[0], second_output=outputs[1])

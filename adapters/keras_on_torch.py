@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import torch
 
-from adapters.answers import framework_call
+from adapters.answers import NotExpressible, framework_call
+from adapters.torch_memory import arranged as arranged_in_torch
 from adapters.wire import Bfloat16
 
 torch.set_num_threads(1)
@@ -18,6 +19,15 @@ def versions():
 def tensor(x, dtype):
     """Return an array as a tensor of a named dtype, which NumPy may lack."""
     return torch.from_numpy(np.array(x)).to(getattr(torch, dtype))
+
+
+def arranged(value, memory):
+    """Return a tensor that holds the same values otherwise in memory."""
+    if memory == "channels-last":
+        raise NotExpressible("Keras's channels are innermost already.")
+    if memory == "expanded":
+        return value[:, :1].contiguous().expand_as(value)
+    return arranged_in_torch(value, memory)
 
 
 def flag(value):
@@ -56,7 +66,7 @@ def gradients(forward, x, variables, dy, dx_weights):
         dx, *others = torch.autograd.grad(
             output,
             [x, *(variable.value for variable in variables.values())],
-            dy,
+            dy.to(output.dtype),
             create_graph=second,
             allow_unused=True,
         )
@@ -73,3 +83,15 @@ def second_gradient(x, dx, weights):
     with framework_call():
         (second,) = torch.autograd.grad(dx, x, weights, allow_unused=True)
     return torch.zeros_like(x) if second is None else second
+
+
+def gradients_of_both(forward, inputs, variables, weights):
+    """Return both outputs and the gradients of the sum over both of ``sum(dy * output)``."""
+    for x in inputs:
+        x.requires_grad_()
+    outputs = forward(inputs)
+    names = ["dx", "dx_of_second", *variables]
+    sources = [*inputs, *(variable.value for variable in variables.values())]
+    with framework_call():
+        found = torch.autograd.grad(outputs, sources, weights, allow_unused=True)
+    return dict(zip(names, found), output=outputs[0], second_output=outputs[1])

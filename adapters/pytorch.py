@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from adapters.answers import VALUES_OF_TRAINING, NotExpressible, framework_call, only
+from adapters.torch_memory import arranged
 from adapters.wire import Bfloat16
 
 MODULES = {
@@ -27,6 +28,8 @@ ARGUMENTS = {
     "running_variance",
     "track_running_statistics",
     "channel_axis",
+    "input_dtype",
+    "policy",
 }
 
 torch.set_num_threads(1)
@@ -70,6 +73,17 @@ def observed(tensor):
     return tensor.numpy().copy()
 
 
+def autocast(policy):
+    """Return the context of mixed precision on a CPU; PyTorch before 1.10 has none there."""
+    name = policy.partition("_")[2]
+    if hasattr(torch, "autocast"):
+        context = torch.autocast("cpu", dtype=dtype_named(name))
+        if getattr(context, "_enabled", True):  # It disables itself, with a warning.
+            return context
+    reason = "PyTorch {} has no autocast to {} on a CPU."
+    raise NotExpressible(reason.format(torch.__version__, name))
+
+
 class Enclosing(torch.nn.Module):
     """A model whose `forward` applies the module."""
 
@@ -90,6 +104,8 @@ class Program:
         torch.manual_seed(0)  # PyTorch before 1.2 draws gamma
         self.layer = layer
         self.dtype = dtype_named(layer["dtype"])
+        if not isinstance(layer.get("channel_axis", "last"), str):
+            raise NotExpressible(AXIS)
         self.canonical = layer.get("channel_axis", "last") == "last"
         with framework_call():
             self.bn = MODULES[layer["rank"]](layer["channels"], **module_arguments(layer))
@@ -111,10 +127,11 @@ class Program:
                 if name in self.layer:
                     variable.copy_(torch.from_numpy(self.layer[name]))
 
-    def tensor(self, x):
-        """Return canonical input as a tensor of the layer's dtype with the channels second."""
+    def tensor(self, x, dtype=None, memory=None):
+        """Return canonical input as a tensor of the input's dtype with the channels second."""
         array = np.array(np.moveaxis(x, -1, 1) if self.canonical else x, order="C")
-        return torch.from_numpy(array).to(self.dtype)
+        given = dtype_named(self.layer["input_dtype"]) if "input_dtype" in self.layer else None
+        return arranged(torch.from_numpy(array).to(dtype or given or self.dtype), memory)
 
     def array(self, tensor):
         """Return a tensor of the input's shape as a canonical array."""
@@ -123,17 +140,20 @@ class Program:
         return observed(tensor)
 
     def forward(self, x):
-        """Apply the model, or the bare layer while there is none."""
+        """Apply the model, or the bare layer while there is none; with mixed precision if asked."""
+        if "policy" in self.layer:
+            with framework_call(), autocast(self.layer["policy"]):
+                return (self.model or self.bn)(x)
         with framework_call():
             return (self.model or self.bn)(x)
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def call(self, x, training, dy, mode, updates, repeat, dx_weights, memory=None):
         """Execute the module, and ask for the gradients of the weighted sum."""
         if updates == "twice":
             raise NotExpressible("PyTorch has no deferred update operations to run twice.")
         self.switch(training, mode)
         for _ in range(repeat):
-            seen = self.execute(x, dy, dx_weights)
+            seen = self.execute(x, dy, dx_weights, memory)
         return seen
 
     def switch(self, training, mode="python"):
@@ -146,16 +166,17 @@ class Program:
         with framework_call():
             (self.model or self.bn).train(torch.tensor(value) if mode == "fed" else value)
 
-    def execute(self, x, dy, dx_weights):
+    def execute(self, x, dy, dx_weights, memory):
         """Run forward once and, where `dy` is given, backward."""
-        x = self.tensor(x).requires_grad_(dy is not None)
+        x = self.tensor(x, memory=memory).requires_grad_(dy is not None)
         output = self.forward(x)
         seen = {"output": self.array(output)}
         if dy is not None:
-            seen.update(self.gradients(x, output, self.tensor(dy), dx_weights))
+            dy = self.tensor(dy, output.dtype, memory)
+            seen.update(self.gradients(x, output, dy, dx_weights, memory))
         return seen
 
-    def gradients(self, x, output, dy, dx_weights):
+    def gradients(self, x, output, dy, dx_weights, memory):
         """Return the gradients of ``sum(dy * output)``; a frozen parameter has none."""
         parameters = {"dgamma": self.bn.weight, "dbeta": self.bn.bias}
         sources = {n: p for n, p in parameters.items() if p is not None and p.requires_grad}
@@ -168,7 +189,9 @@ class Program:
         if dx is not None:
             seen["dx"] = self.array(dx)
         if second:
-            seen["second_dx"] = self.array(self.second_gradient(x, dx, self.tensor(dx_weights)))
+            seen["second_dx"] = self.array(
+                self.second_gradient(x, dx, self.tensor(dx_weights, memory=memory))
+            )
         return seen
 
     def second_gradient(self, x, dx, weights):
@@ -179,13 +202,28 @@ class Program:
             (second,) = torch.autograd.grad(dx, x, weights, allow_unused=True)
         return torch.zeros_like(x) if second is None else second
 
-    def call_twice(self, first, second, training, form):
-        """Apply the one module to two inputs within one forward pass."""
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
+        """Apply the one module to two inputs within one forward pass; autograd adds up."""
         if form == "functional":
             raise NotExpressible("PyTorch composes no model of several inputs from its layers.")
         self.switch(training)
-        outputs = [self.forward(self.tensor(x)) for x in (first, second)]
-        return {"output": self.array(outputs[0]), "second_output": self.array(outputs[1])}
+        inputs = [self.tensor(x).requires_grad_(first_dy is not None) for x in (first, second)]
+        outputs = [self.forward(x) for x in inputs]
+        seen = {"output": self.array(outputs[0]), "second_output": self.array(outputs[1])}
+        if first_dy is not None:
+            weights = [self.tensor(dy) for dy in (first_dy, second_dy)]
+            seen.update(self.gradients_of_both(inputs, outputs, weights))
+        return seen
+
+    def gradients_of_both(self, inputs, outputs, weights):
+        """Return the gradients of the sum over both outputs of ``sum(dy * output)``."""
+        parameters = {"dgamma": self.bn.weight, "dbeta": self.bn.bias}
+        sources = {n: p for n, p in parameters.items() if p is not None and p.requires_grad}
+        with framework_call():
+            found = torch.autograd.grad(outputs, [*inputs, *sources.values()], weights)
+        seen = {name: observed(each) for name, each in zip(sources, found[2:])}
+        seen.update(dx=self.array(found[0]), dx_of_second=self.array(found[1]))
+        return seen
 
     def enclose(self, training, form):
         """Put the module in a `Sequential`, or in a module whose `forward` applies it."""
@@ -251,6 +289,12 @@ class Program:
         """Return the module a step speaks of."""
         return self.bn if target == "layer" else self.model
 
+    def cast(self, dtype):
+        """Cast the module as `half()`, `double()` and their like do."""
+        self.dtype = dtype_named(dtype)
+        with framework_call():
+            self.bn.to(self.dtype)
+
     def reset_statistics(self):
         """Use the module's own `reset_running_stats`."""
         with framework_call():
@@ -273,6 +317,9 @@ class Program:
         return seen
 
 
+AXIS = "torch.nn.BatchNorm has no argument for the channel axis: it is always the second."
 NOT_EXPRESSIBLE = {
     "compile": "PyTorch has no step that prepares a model for training.",
+    "call.mask": "The modules take no mask.",
+    "call.weights": "The modules take no weights of the samples.",
 }

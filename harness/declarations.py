@@ -9,9 +9,9 @@ Declarations live in ``adapters/declared/NAME.toml`` as a list of tables::
     cite = ["https://…"]
 
 `when` may name what selects an implementation's code path: rank, fused, updates_in_place,
-zero_debias, dtype, layout, execution and device; never a scenario. Its ``version`` limits the
-declaration to versions of a package the implementation rests on: ``version = "torch>=1.5"``, or a
-list of such of which all must hold.
+zero_debias, dtype, input, layout, execution and device; never a scenario. Its ``version`` limits
+the declaration to versions of a package the implementation rests on: ``version = "torch>=1.5"``, or
+a list of such of which all must hold.
 ``[measured]`` names the versions the values were measured at; for later ones they are `assumed`.
 An axis the implementation has no occasion to choose on has ``value = "not applicable"`` and `why`.
 """
@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from harness.versions import ALWAYS, Condition, Versions, condition, telling
 from reference.axis import NOT_APPLICABLE, Value
 from reference.chosen import Conventions, admit
 from reference.conventions import REGISTRY
-from suites.vocabulary import ABSENT, Absent, Layer
+from suites.vocabulary import ABSENT, Absent, Cast, Layer, Scenario
 
 CONTEXT: dict[str, tuple[Any, ...]] = {
     "rank": (2, 3, 4, 5),
@@ -40,7 +40,8 @@ CONTEXT: dict[str, tuple[Any, ...]] = {
     "updates_in_place": ("absent", "true", "false"),
     "zero_debias": ("absent", "true", "false"),
     "dtype": ("float16", "bfloat16", "float32", "float64"),
-    "layout": ("last", "default"),
+    "input": ("absent", "float16", "bfloat16", "float32", "float64"),
+    "layout": ("last", "default", "channels-second", "other"),
     "execution": ("eager", "graph"),
     "device": ("cpu",),
 }
@@ -227,15 +228,32 @@ def written(argument: bool | Absent) -> str:
     return "absent" if argument is ABSENT else str(argument).lower()
 
 
-def context_of(layer: Layer, execution: str, device: str) -> dict[str, Any]:
-    """Return the context a scenario's layer puts an implementation in."""
+def layout_of(layer: Layer) -> str:
+    """Return where a layer's channels are said to be; named last is the same as last."""
+    axis = layer.channel_axis
+    if isinstance(axis, str):
+        return axis
+    axis %= layer.rank
+    return "last" if axis == layer.rank - 1 else "channels-second" if axis == 1 else "other"
+
+
+def cast_layer(scenario: Scenario) -> Layer:
+    """Return a scenario's layer with the dtype it has in the end."""
+    casts = [step.dtype for step in scenario.steps if isinstance(step, Cast)]
+    return replace(scenario.layer, dtype=casts[-1]) if casts else scenario.layer
+
+
+def context_of(asked: Layer | Scenario, execution: str, device: str) -> dict[str, Any]:
+    """Return the context a layer puts an implementation in; in a scenario, as it is cast last."""
+    layer = asked if isinstance(asked, Layer) else cast_layer(asked)
     return {
         "rank": layer.rank,
         "fused": written(layer.fused),
         "updates_in_place": written(layer.updates_in_place),
         "zero_debias": written(layer.zero_debias),
         "dtype": layer.dtype,
-        "layout": layer.channel_axis,
+        "input": "absent" if layer.input_dtype is ABSENT else layer.input_dtype,
+        "layout": layout_of(layer),
         "execution": execution,
         "device": device,
     }

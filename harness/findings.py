@@ -19,6 +19,7 @@ ORDINARY = {
     "updates_in_place": "absent",
     "zero_debias": "absent",
     "dtype": "float32",
+    "input": "absent",
     "layout": "last",
 }
 """Values of a context that need no mention."""
@@ -27,7 +28,8 @@ SPOKEN = {
     "updates_in_place": "updates in place={}",
     "zero_debias": "zero-debias={}",
     "dtype": "{}",
-    "layout": "default layout",
+    "input": "{} input",
+    "layout": "{} layout",
 }
 
 
@@ -111,7 +113,7 @@ def findings(
     """Return what traces say about an implementation's conventions."""
 
     def context(scenario: Scenario) -> Context:
-        return context_of(scenario.layer, implementation.execution, implementation.device)
+        return context_of(scenario, implementation.execution, implementation.device)
 
     found = identify(list(evidence), context)
     unnamed = tuple((each.context, one) for each in found for one in each.unnamed)

@@ -61,8 +61,8 @@ def shown_of(axis: str, summary: Json) -> Shown:
 def asked_in(place: Place, names: Iterable[str]) -> tuple[str, ...]:
     """Return those of some scenarios that put an implementation in this context."""
     execution, device = (place[KEYS.index(key)] for key in ("execution", "device"))
-    layers = {name: SCENARIO[name].layer for name in names if name in SCENARIO}
-    contexts = {name: context_of(layer, execution, device) for name, layer in layers.items()}
+    asked = {name: SCENARIO[name] for name in names if name in SCENARIO}
+    contexts = {name: context_of(each, execution, device) for name, each in asked.items()}
     return tuple(name for name, at in contexts.items() if tuple(at[key] for key in KEYS) == place)
 
 

@@ -97,7 +97,7 @@ class Implementation:
 
     def conventions(self, scenario: Scenario) -> Conventions:
         """Return what is declared in the context of a scenario."""
-        context = declarations.context_of(scenario.layer, self.execution, self.device)
+        context = declarations.context_of(scenario, self.execution, self.device)
         return self.in_force.at(context)
 
     def drives(self, package: str, version: str) -> bool:

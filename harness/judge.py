@@ -13,7 +13,16 @@ from reference.chosen import Conventions, Unspecified
 from reference.oracle import Expected, Oracle
 from suites.vocabulary import Scenario, Step
 
-STATE = ("gamma", "beta", "running_mean", "running_variance", "updates_counted")
+STATE = (
+    "gamma",
+    "beta",
+    "running_mean",
+    "running_variance",
+    "updates_counted",
+    "renorm_mean",
+    "renorm_deviation",
+    "running_deviation",
+)
 
 IMPOSSIBLE = (Unspecified, ZeroDivisionError)
 """What the oracle raises under conventions that cannot execute a scenario at all."""
@@ -178,6 +187,9 @@ def check(
     if dtype is not None and observed.dtype.name != dtype:
         note = f"is {observed.dtype} instead of {dtype}"
         return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
+    if quantity == "updates_counted" and observed.dtype.kind not in "iu":
+        note = f"is {observed.dtype} instead of an integer"
+        return Check(quantity, wanted, observed, np.inf, 0.0, np.inf, (), False, note)
     if observed.size == 0:
         return Check(quantity, wanted, observed, 0.0, 0.0, 0.0, (), True)
     error, fraction = used(expected, np.asarray(observed, dtype=np.float64))
@@ -217,7 +229,8 @@ def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
     """Return the absolute error and the part of the bound it takes up, element by element.
 
     NaN agrees with NaN and an infinity with itself; otherwise neither agrees with anything. But
-    where the bound of a number is infinite, as where it may overflow, anything agrees.
+    where the bound of a number is infinite, as where it may overflow, anything agrees, and where
+    that of a NaN is, an infinity agrees too.
     """
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(observed - expected.value)
@@ -226,6 +239,7 @@ def used(expected: Bounded, observed: Array) -> tuple[Array, Array]:
         if (error < np.inf).all() and ((expected.bound > 0) & (expected.bound < np.inf)).all():
             return error, error / expected.bound
         same = (observed == expected.value) | (np.isnan(observed) & np.isnan(expected.value))
+        same = same | (np.isinf(observed) & np.isnan(expected.value) & np.isinf(expected.bound))
         error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
         fraction = np.where(error == 0, 0.0, error / expected.bound)
     fraction = np.where(~np.isfinite(error) | np.isnan(fraction), np.inf, fraction)

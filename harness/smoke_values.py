@@ -49,7 +49,7 @@ def faults_of_values(
     """Return what no conventions explain, and what they explain though it is odd, in sentences."""
 
     def context(scenario: Scenario) -> Mapping[str, Any]:
-        return context_of(scenario.layer, implementation.execution, implementation.device)
+        return context_of(scenario, implementation.execution, implementation.device)
 
     searches = list(searched(questions_by_context(evidence, context).values()))
     strange = [(each, search) for search in searches for each in search.unanswered]

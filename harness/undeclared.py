@@ -54,7 +54,7 @@ def judged_as_measured(implementation: Implementation, cell: Cell, findings: Fin
 
 def left_of(findings: Findings, implementation: Implementation, scenario: Scenario) -> Left:
     """Return the values left of each undeclared axis where a scenario is asked."""
-    context = context_of(scenario.layer, implementation.execution, implementation.device)
+    context = context_of(scenario, implementation.execution, implementation.device)
     left = {axis: REGISTRY[axis].values for axis in open_axes(implementation, scenario)}
     for found in findings.axes:
         if found.axis in left and any(dict(each) == context for each in found.contexts):

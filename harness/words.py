@@ -13,6 +13,7 @@ QUANTITIES = {
     "loss": "loss",
     "dx": "gradient to the input",
     "second_dx": "second-order gradient to the input",
+    "dx_of_second": "gradient to the second input",
     "dgamma": "gradient to gamma",
     "dbeta": "gradient to beta",
     "gamma": "gamma",
@@ -22,6 +23,9 @@ QUANTITIES = {
     "updates_counted": "count of updates",
     "trainable_parameters": "number of trainable parameters",
     "refusal": "whether an error is raised",
+    "renorm_mean": "mean that renormalisation corrects by",
+    "renorm_deviation": "deviation that renormalisation corrects by",
+    "running_deviation": "running deviation",
 }
 LAYER = {
     "decay": "weight kept on the old running value",
@@ -30,7 +34,18 @@ LAYER = {
     "track_running_statistics": "tracks running statistics",
     "zero_debias": "zero-debiasing asked for",
     "channel_axis": "channel axis",
+    "input_dtype": "dtype of the input",
+    "policy": "mixed precision",
     "rank": "rank of the input",
+    "renorm": "renormalises",
+    "renorm_clipping": "bounds of the renormalisation",
+    "renorm_decay": "weight kept on the old averages of the renormalisation",
+}
+MEMORY = {
+    "transposed": "stored with its axes in reverse order",
+    "channels-last": "stored with the channels innermost",
+    "strided": "stored as every other value of a larger array",
+    "expanded": "stored once for all positions of an axis",
 }
 UPDATES = {
     "documented": "",
@@ -67,6 +82,8 @@ def value_in_words(value: object) -> str:
         return "(" + ", ".join(f"{number:g}" for number in value.values) + ")"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(f"{name} {bound:g}" for name, bound in value) or "none"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
@@ -97,8 +114,20 @@ def call_in_words(step: say.Call) -> str:
     times = f" {step.repeat} times" if step.repeat > 1 else ""
     gradients = ", asking for gradients" if step.dy is not None else ""
     gradients += " of first and second order" if step.dx_weights is not None else ""
-    shape = shape_in_words(step.x)
-    return f"call on {shape} values{times}, {mode}{gradients}{UPDATES[step.updates]}"
+    memory = "" if step.memory is ABSENT else f" {MEMORY[step.memory]}"
+    shape = f"{shape_in_words(step.x)} values{memory}{counting_in_words(step)}"
+    return f"call on {shape}{times}, {mode}{gradients}{UPDATES[step.updates]}"
+
+
+def counting_in_words(step: say.Call) -> str:
+    """Return what a call says about how much each value counts."""
+    said = ""
+    if isinstance(step.mask, Tensor):
+        out = sum(1 for value in step.mask.values if not value)
+        said += f", {out} of {len(step.mask.values)} positions masked"
+    if isinstance(step.weights, Tensor):
+        said += f", samples weighted {value_in_words(step.weights)}"
+    return said
 
 
 def enclose_in_words(step: say.Enclose) -> str:
@@ -114,7 +143,7 @@ def enclose_in_words(step: say.Enclose) -> str:
     return f"put the layer in {form}{inside}"
 
 
-def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each kind of step
+def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
     """Return what one step does."""
     match step:
         case say.Build():
@@ -122,7 +151,9 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each
         case say.Call():
             return call_in_words(step)
         case say.CallTwice():
-            return f"apply the layer to two inputs in one execution, {mode_in_words(step.training)}"
+            gradients = "" if step.first_dy is ABSENT else ", asking for gradients"
+            mode = mode_in_words(step.training)
+            return f"apply the layer to two inputs in one execution, {mode}{gradients}"
         case say.Enclose():
             return enclose_in_words(step)
         case say.Compile():
@@ -145,3 +176,5 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911 - one line for each
             return f"{'unfreeze' if step.value else 'freeze'} the {step.target}"
         case say.ResetStatistics():
             return "reset the running statistics"
+        case say.Cast():
+            return f"cast the layer to {step.dtype}"

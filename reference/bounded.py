@@ -15,7 +15,7 @@ class Bounded:
     """An expected float64 array and an absolute error bound of the same shape, both exact data.
 
     A bound of zero means that the quantity must be met to the last bit; an infinite bound that
-    nothing can be said.
+    nothing can be said, or, of a NaN, only that the quantity is not finite.
     """
 
     value: Array

@@ -29,6 +29,13 @@ OPEN = frozenset({DRAWN, OPEN_ORDER})
 """Values that admit what definite ones do; measured only where none of those explains what is seen,
 in every repetition."""
 
+WHERE_EPSILON_IS_REFUSED = (
+    "used as written",
+    "refused when made",
+    "refused in training",
+    "refused when executed",
+)
+
 ARGUMENTS = (
     Axis(
         "momentum-sense",
@@ -97,6 +104,39 @@ ARGUMENTS = (
         translation="Move the channel axis of the input, or name it where an argument does that.",
     ),
     Axis(
+        "channel-axis-argument",
+        "refusal",
+        ("computed", "refused unless last"),
+        question="May the channel axis be said to be another than the last?",
+        meaning="Whether a layer told by an argument that its channels are not on the last axis "
+        "executes, or is refused.",
+        consequence="A model written for channels in front of the positions, as graphics cards "
+        "like them, is built but cannot be executed on a CPU.",
+        translation="Move the channel axis of the input to the end.",
+    ),
+    Axis(
+        "wrong-channels",
+        "refusal",
+        ("refused", "one stands for all"),
+        question="Is an input with another number of channels refused?",
+        meaning="Whether an input with one channel to a layer of several, or with several to a "
+        "layer of one, is refused, or the one is taken to stand for all.",
+        consequence="Grey images given to a layer for colours, or a layer made for one channel by "
+        "mistake, raise an error here and come out normalised by the wrong numbers there.",
+        translation="Check the number of channels before the layer.",
+    ),
+    Axis(
+        "wrong-rank",
+        "refusal",
+        ("refused", "2 and 3 taken", "taken"),
+        question="Is an input of another rank than the layer's refused?",
+        meaning="Whether a layer takes an input with more or fewer axes than it was made for: "
+        "none, a sequence where it has seen single vectors and the other way round, or any.",
+        consequence="Images that reach a layer made for vectors are pooled over all their "
+        "positions, or raise an error.",
+        translation="Check the rank before the layer, or give each rank a layer of its own.",
+    ),
+    Axis(
         "initial-running-mean",
         "number",
         (0.0, 1.0),
@@ -136,6 +176,39 @@ ARGUMENTS = (
         consequence="It shifts every output of the untrained layer, and so what a ReLU after it "
         "lets through.",
         translation="Set the initial value.",
+    ),
+    Axis(
+        "epsilon-of-zero",
+        "refusal",
+        WHERE_EPSILON_IS_REFUSED,
+        question="May epsilon be zero?",
+        meaning="Whether an epsilon of zero is used as written, refused when the layer is made, by "
+        "its executions in training alone, or by every execution.",
+        consequence="A converted or fused layer whose epsilon is zero runs here and stops with "
+        "an error there.",
+        translation="Write the least positive epsilon that does not show, such as 10⁻¹².",
+    ),
+    Axis(
+        "epsilon-below-zero",
+        "refusal",
+        WHERE_EPSILON_IS_REFUSED,
+        question="May epsilon be negative?",
+        meaning="Whether an epsilon below zero is used as written, refused when the layer is made, "
+        "by its executions in training alone, or by every execution.",
+        consequence="Where it is used, a sign lost in a configuration shows only once "
+        "some variance is small enough to turn outputs into NaN.",
+        translation="Write a positive epsilon.",
+    ),
+    Axis(
+        "momentum-out-of-range",
+        "refusal",
+        ("used as written", "refused when made", "refused in training", "cut to 0 and 1"),
+        question="May momentum lie outside 0 and 1?",
+        meaning="Whether a momentum argument below 0 or above 1 is used as written, refused when "
+        "the layer is made or by its executions in training, or cut to the nearer of 0 and 1.",
+        consequence="Used as written, running statistics overshoot or run away from the batch's, "
+        "and a running variance can become negative, which makes inference NaN.",
+        translation="Write a momentum between 0 and 1.",
     ),
 )
 
@@ -284,11 +357,11 @@ LOW_PRECISION = (
     Axis(
         "low-precision-batch-moments",
         "error model",
-        ("float32", "the layer's dtype"),
+        ("float32", "the layer's dtype but for the variance", "the layer's dtype"),
         question="Are the batch statistics of a half-precision layer rounded?",
-        meaning="To which dtype a float16 or bfloat16 layer rounds the mean and variance of "
-        "a batch.",
-        consequence="Rounded to float16, a batch variance beyond 65504 overflows, and the "
+        meaning="To which dtype a float16 or bfloat16 layer rounds the mean and inverse deviation "
+        "of a batch, and whether the variance before that too.",
+        consequence="With the variance rounded to float16, one beyond 65504 overflows, and the "
         "training output can collapse to beta alone.",
         translation="Make the layer for float32 and cast its input and output.",
     ),
@@ -311,6 +384,39 @@ LOW_PRECISION = (
         consequence="Kept in the layer's dtype a small gradient step is rounded away, and a "
         "checkpoint loads into the other kind only after a cast.",
         translation="Make the layer for float32 and cast its input and output.",
+    ),
+    Axis(
+        "input-of-another-dtype",
+        "refusal",
+        ("cast to the layer's dtype", "output in the input's dtype", "refused"),
+        question="What if the input has another dtype than the layer?",
+        meaning="Whether an input of another dtype than the layer's is cast to that, is taken as "
+        "it is and answered in its own, or is refused.",
+        consequence="Half-precision activations come out of the layer as float32 here and as half "
+        "precision there, and a float64 array from NumPy may end with an error.",
+        translation="Cast the input to the layer's dtype, and the output to the one wanted.",
+    ),
+    Axis(
+        "mixed-precision-output",
+        "choice",
+        ("the policy's dtype", "the input's dtype", "the layer's dtype"),
+        question="Which dtype comes out under mixed precision?",
+        meaning="Which dtype the output has where mixed precision asks for half precision outside "
+        "the parameters: the one asked for, that of the input, or that of the parameters.",
+        consequence="The next layer is handed half precision here and float32 there, which costs "
+        "twice the memory, or a cast that the author did not plan for.",
+        translation="Cast the output to the dtype wanted.",
+    ),
+    Axis(
+        "statistics-of-a-cast-layer",
+        "choice",
+        ("cast like the parameters", "stay as they are"),
+        question="Does casting a layer cast its running statistics?",
+        meaning="Whether casting a layer that exists to another dtype casts its running statistics "
+        "along with gamma and beta.",
+        consequence="Cast to float16, a running variance beyond 65504 becomes infinite, and that "
+        "channel puts out beta alone in inference.",
+        translation="Cast gamma and beta themselves, or the statistics too.",
     ),
 )
 
@@ -356,6 +462,17 @@ STATISTICS = (
         "the running statistics: both, or the mean, while the variance takes in a zero.",
         consequence="One empty batch, as a detector without a detection makes it, turns every "
         "later prediction into NaN, or passes unnoticed.",
+        translation="Skip the layer, or the whole step, where the batch is empty.",
+    ),
+    Axis(
+        "empty-batch-gradients",
+        "choice",
+        ("zero", "NaN to gamma", "none"),
+        question="Which gradients does a batch without samples give?",
+        meaning="Whether training on a batch without samples gives gamma and beta gradients of "
+        "zero, gamma one of NaN, or neither of them any.",
+        consequence="One optimiser step on an empty batch turns gamma into NaN for good, or stops "
+        "with an error where a gradient is missing, or passes unnoticed.",
         translation="Skip the layer, or the whole step, where the batch is empty.",
     ),
     Axis(
@@ -703,6 +820,173 @@ FREEZING = (
     ),
 )
 
+WEIGHTING = (
+    Axis(
+        "mask-in-training",
+        "choice",
+        ("counts", "ignored"),
+        question="Does the layer heed a mask?",
+        meaning="Whether a mask leaves values out of the statistics of a training batch or is "
+        "accepted and ignored.",
+        consequence="Where it is ignored, the more of a batch is padding the further its mean and "
+        "variance are from those of the data.",
+    ),
+    Axis(
+        "mask-weight-guard",
+        "number",
+        (0.0, 1e-7),
+        question="Is something added to the weights of a masked batch?",
+        meaning="What is added to the sum of the weights of a masked or weighted batch before it "
+        "divides.",
+        consequence="Masked statistics in float64 are off in the seventh digit, and weights that "
+        "add up to a millionth give a mean a tenth too small.",
+        paper=0.0,
+    ),
+    Axis(
+        "mask-of-everything",
+        "refusal",
+        ("refused", "mean and variance are zero", "statistics become NaN"),
+        question="What does training on a batch masked altogether do?",
+        meaning="Whether training on a batch that is masked altogether is refused, goes on with a "
+        "mean and variance of zero, or makes the running statistics NaN.",
+        consequence="One batch of padding alone turns every later prediction into NaN, or pulls "
+        "the running statistics towards zero.",
+        translation="Skip the layer where everything is masked.",
+    ),
+    Axis(
+        "masked-non-finite",
+        "choice",
+        ("kept out", "reaches the statistics"),
+        question="Does a NaN under the mask spoil the batch?",
+        meaning="Whether a NaN at a masked position, or in a sample of weight zero, spoils the "
+        "batch statistics.",
+        consequence="Padding with NaN is harmless where the values are selected, and ruins the "
+        "channel where they are multiplied by zero.",
+        translation="Replace what is masked by a finite number.",
+    ),
+    Axis(
+        "weighted-running-variance-factor",
+        "choice",
+        ("1", "W/(W-1)"),
+        question="Is the running variance of a masked batch fed the sample variance?",
+        meaning="Whether the running variance is fed the weighted variance as it is or times "
+        "W/(W − 1), W the sum of the weights.",
+        consequence="Where all but two positions are masked, one layer keeps twice the variance "
+        "of the other.",
+    ),
+)
+
+RENORMALISATION = (
+    Axis(
+        "renormalisation-averages",
+        "choice",
+        ("a pair of their own", "the running statistics"),
+        question="By which averages does renormalisation correct?",
+        meaning="Whether renormalisation corrects by averages of its own, with a momentum of "
+        "their own, or by the running statistics.",
+        consequence="With a pair of their own training and inference agree less, and a checkpoint "
+        "has two more entries.",
+    ),
+    Axis(
+        "renormalised-running-variance",
+        "choice",
+        (
+            "from an average of the deviation",
+            "an average of the variance",
+            "from the averages that correct",
+        ),
+        question="What does a renormalising layer average for inference?",
+        meaning="Whether the running variance is the square of an average of the deviation, less "
+        "epsilon, an average of the variance itself, or an average of what the averages that "
+        "correct come to.",
+        consequence="Over batches of different spread an average of the deviation gives a smaller "
+        "variance than an average of the variance.",
+    ),
+    Axis(
+        "renormalisation-start",
+        "choice",
+        ("the initial running statistics", "the first batch"),
+        question="From where do the averages of renormalisation start?",
+        meaning="Whether the averages that correct start from the initial running mean and the "
+        "root of the initial running variance, or as if from the first batch.",
+        consequence="From mean 0 and deviation 1 the first step leaves its input as it is, from "
+        "the first batch it normalises like a layer that does not renormalise.",
+    ),
+    Axis(
+        "renormalisation-deviation-floor",
+        "choice",
+        ("root of epsilon", "none"),
+        question="How small may the deviation that corrects be?",
+        meaning="Whether a deviation below the root of epsilon is raised to it before it divides.",
+        consequence="A channel whose average deviation starts at zero divides by zero where there "
+        "is no floor.",
+    ),
+    Axis(
+        "renormalisation-least-ratio",
+        "choice",
+        ("0", "1/rmax"),
+        question="How far down may renormalisation scale where only rmax is written?",
+        meaning="The least ratio of deviations where rmax is written and rmin is not.",
+        consequence="A batch that varies much less than the average is scaled down without limit, "
+        "or by 1/rmax at most.",
+        paper="1/rmax",
+        translation="Write rmin.",
+    ),
+    Axis(
+        "default-renormalisation-decay",
+        "number",
+        (0.99, 0.9),
+        question="How fast do the averages of renormalisation follow by default?",
+        meaning="The weight kept on their old values when the user writes no momentum for the "
+        "averages that correct.",
+        consequence="The larger it is, the longer training is corrected by stale averages.",
+        translation="Write it out.",
+    ),
+)
+
+VIRTUAL_BATCH = (
+    Axis(
+        "virtual-batch-remainder",
+        "refusal",
+        ("refused", "a smaller last group"),
+        question="Must the virtual batch size divide the batch?",
+        meaning="Whether training on a batch that the virtual batch size does not divide is "
+        "refused or leaves a smaller last group.",
+        consequence="The last batch of an epoch ends the training with an error, or is normalised "
+        "by fewer samples than the others.",
+        translation="Drop the remainder of the data.",
+    ),
+    Axis(
+        "virtual-batch-groups",
+        "choice",
+        ("consecutive", "every G-th sample"),
+        question="Which samples form a virtual batch?",
+        meaning="Whether the samples of a group are consecutive or, of G groups, every G-th of "
+        "the batch.",
+        consequence="Where samples are ordered, the groups differ, and so does every output.",
+        translation="Reorder the samples.",
+    ),
+    Axis(
+        "virtual-batch-updates",
+        "choice",
+        ("once, from the mean over the groups", "by each group in turn"),
+        question="How often does a batch of virtual batches update the statistics?",
+        meaning="Whether the running statistics take in the mean over the groups of their means "
+        "and variances, once, or each group in turn.",
+        consequence="In turn a batch of eight groups keeps the eighth power of the momentum of "
+        "the old value.",
+    ),
+    Axis(
+        "virtual-batch-remainder-in-inference",
+        "refusal",
+        ("computed", "refused"),
+        question="Must the virtual batch size divide the batch in inference too?",
+        meaning="Whether inference on a batch that the virtual batch size does not divide is "
+        "computed or refused.",
+        consequence="A model trained with virtual batches cannot predict for one sample.",
+    ),
+)
+
 GROUPS: dict[str, tuple[Axis, ...]] = {
     "Arguments, defaults and initial values": ARGUMENTS,
     "Normalisation and gradients": NORMALISATION,
@@ -710,6 +994,9 @@ GROUPS: dict[str, tuple[Axis, ...]] = {
     "Running statistics": STATISTICS,
     "Training and inference": MODES,
     "Freezing": FREEZING,
+    "Masks and sample weights": WEIGHTING,
+    "Batch renormalisation": RENORMALISATION,
+    "Virtual batch": VIRTUAL_BATCH,
 }
 AXES: tuple[Axis, ...] = tuple(axis for group in GROUPS.values() for axis in group)
 REGISTRY: dict[str, Axis] = {axis.id: axis for axis in AXES}

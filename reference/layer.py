@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from reference.bounded import Bounded, exact
-from reference.chosen import Conventions
 from reference.conventions import DRAWN
 from reference.later import Quantities
+from reference.layer_dtypes import RENORMALISING, STATISTICS, LayerDtypes
 from reference.program import Refusal
-from reference.rounding import Format, format_named, stored
 from reference.running import Weights, giving, keeping
-from suites.vocabulary import ABSENT, Absent, Layer, Tensor
+from suites.vocabulary import ABSENT, Absent, Dtype, Tensor
 
-STATISTICS = ("running_mean", "running_variance")
-PARAMETERS = ("gamma", "beta", "dgamma", "dbeta")
-UNTYPED = ("updates_counted", "trainable_parameters", "loss")
-LOW_PRECISION = ("float16", "bfloat16")
+__all__ = ["RENORMALISING", "STATISTICS", "WARM_UP", "ZERO_DEBIAS", "LayerMeaning"]
+
 ZERO_DEBIAS, WARM_UP = "zero-debias", "warm-up by number of updates"
 INITIAL = {
     "gamma": "initial-gamma",
@@ -30,43 +27,8 @@ INITIAL = {
 
 
 @dataclass(frozen=True)
-class LayerMeaning:
+class LayerMeaning(LayerDtypes):
     """A layer under conventions. Raises ValueError for a dtype without an error analysis."""
-
-    layer: Layer
-    conventions: Conventions
-
-    @property
-    def low_precision(self) -> bool:
-        """Return whether the layer's dtype is narrower than float32."""
-        return self.layer.dtype in LOW_PRECISION
-
-    @property
-    def form(self) -> Format:
-        """Return the format the layer computes in. Clauses BN-1.6 and BN-10.2."""
-        if self.layer.dtype == "float64":
-            return format_named(str(self.conventions["float64-arithmetic"]))
-        return self.low_format("low-precision-arithmetic")
-
-    def low_format(self, axis: str) -> Format:
-        """Return the layer's format, or float32 where it is narrower and the axis says so."""
-        wide = self.low_precision and self.conventions[axis] == "float32"
-        return format_named("float32" if wide else self.layer.dtype)
-
-    def format_of(self, quantity: str) -> Format | None:
-        """Return the format a quantity is stored and shown in; None for counts and the loss."""
-        if quantity in UNTYPED:
-            return None
-        if quantity in STATISTICS:
-            return self.low_format("low-precision-statistics")
-        if quantity in PARAMETERS:
-            return self.low_format("low-precision-parameters")
-        return format_named(self.layer.dtype)
-
-    def stored(self, quantity: str, value: Bounded) -> Bounded:
-        """Return a quantity as it is stored: rounded once more in a layer of low precision."""
-        form = self.format_of(quantity)
-        return stored(value, form) if self.low_precision and form is not None else value
 
     @property
     def gamma(self) -> str:
@@ -106,11 +68,14 @@ class LayerMeaning:
         """Return the epsilon in force."""
         given = self.layer.epsilon
         chosen = self.conventions.number("default-epsilon") if isinstance(given, Absent) else given
-        return max(chosen, self.conventions.number("epsilon-floor"))
+        floor = self.conventions.number("epsilon-floor")
+        return max(chosen, floor) if floor > 0 else chosen
 
     @property
     def channel_axis(self) -> int:
         """Return the axis of the input that holds the channels."""
+        if isinstance(self.layer.channel_axis, int):
+            return self.layer.channel_axis
         if self.layer.channel_axis == "last":
             return -1
         return 1 if self.conventions["default-channel-axis"] == "second" else -1
@@ -128,6 +93,63 @@ class LayerMeaning:
             raise Refusal
         if self.low_precision and self.conventions["low-precision-layer"] == "refused":
             raise Refusal
+        if "refused when made" in {self.rule_of_epsilon, self.rule_of_momentum}:
+            raise Refusal
+
+    @property
+    def rule_of_epsilon(self) -> str:
+        """Return what is done about an epsilon that is not positive. Clause BN-1.5."""
+        given = self.layer.epsilon
+        if isinstance(given, Absent) or given > 0:
+            return "used as written"
+        return str(self.conventions["epsilon-of-zero" if given == 0 else "epsilon-below-zero"])
+
+    @property
+    def rule_of_momentum(self) -> str:
+        """Return what is done about a momentum argument outside 0 and 1. Clause BN-4.11."""
+        argument = self.layer.momentum_argument
+        if argument is None or isinstance(argument, Absent) or 0 <= argument <= 1:
+            return "used as written"
+        return str(self.conventions["momentum-out-of-range"])
+
+    def admit_input(self, shape: tuple[int, ...]) -> None:
+        """Raise Refusal where an input of this shape, or of this dtype, is refused.
+
+        Clauses BN-3.3, BN-3.9, BN-3.10 and BN-10.8.
+        """
+        rank = len(shape)
+        if rank != self.layer.rank and not self.takes_rank(rank):
+            raise Refusal
+        channels, own = shape[self.channel_axis], self.layer.channels
+        if channels != own and not (1 in (channels, own) and self.broadcasts):
+            raise Refusal
+        if self.refuses_axis or self.refuses_dtype:
+            raise Refusal
+
+    @property
+    def broadcasts(self) -> bool:
+        """Return whether one channel stands for all where another number is given. BN-3.9."""
+        return self.conventions["wrong-channels"] == "one stands for all"
+
+    @property
+    def refuses_axis(self) -> bool:
+        """Return whether no input is taken, because channels are said to be elsewhere. BN-3.3."""
+        axis, rank = self.layer.channel_axis, self.layer.rank
+        if isinstance(axis, str) or axis % rank == rank - 1:
+            return False
+        return self.conventions["channel-axis-argument"] == "refused unless last"
+
+    def takes_rank(self, rank: int) -> bool:
+        """Return whether a layer takes an input of another rank than its own. Clause BN-3.10."""
+        rule = self.conventions["wrong-rank"]
+        return rule == "taken" or (rule == "2 and 3 taken" and {rank, self.layer.rank} == {2, 3})
+
+    def cast(self, dtype: Dtype) -> LayerMeaning:
+        """Return the layer cast to another dtype. Clause BN-10.9."""
+        kept = self.statistics_kept_in or self.low_format("low-precision-statistics").name
+        stay = self.conventions["statistics-of-a-cast-layer"] == "stay as they are"
+        layer = replace(self.layer, dtype=dtype)
+        return LayerMeaning(layer, self.conventions, kept if stay else None)
 
     def weights(self, statistic: str, counted: float, before: int) -> Weights:
         """Return the weights of an update of a statistic.
@@ -146,6 +168,8 @@ class LayerMeaning:
         """Return the weights that the user, or the framework's default, asks for."""
         argument = self.layer.momentum_argument
         if isinstance(argument, (int, float)):
+            if self.rule_of_momentum == "cut to 0 and 1":
+                argument = min(max(argument, 0.0), 1.0)
             weighs_old = self.conventions["momentum-sense"] == "weighs the old running value"
             return keeping(argument) if weighs_old else giving(argument)
         if isinstance(self.layer.decay, Absent):
@@ -173,17 +197,74 @@ class LayerMeaning:
             return 1.0
         return count / (count - 1 - (self.epsilon if rule == "n/(n-1-epsilon)" else 0))
 
+    def weighted_variance_factor(self, total: float) -> float:
+        """Return the same for weights that add up to `total`. Clause BN-11.3."""
+        if total <= 1 or self.conventions["weighted-running-variance-factor"] == "1":
+            return 1.0
+        return total / (total - 1)
+
+    @property
+    def renormalises(self) -> bool:
+        """Return whether the layer renormalises in training."""
+        return self.layer.renorm is True
+
+    @property
+    def clipping(self) -> tuple[tuple[str, float], ...]:
+        """Return the bounds of the correction that the user wrote."""
+        written = self.layer.renorm_clipping
+        return () if isinstance(written, Absent) else written
+
+    @property
+    def corrects_by_a_pair(self) -> bool:
+        """Return whether averages of their own correct. Clause BN-12.6."""
+        return self.conventions["renormalisation-averages"] == "a pair of their own"
+
+    @property
+    def pair_is_seen(self) -> bool:
+        """Return whether that pair starts from something, and not as if from the first batch."""
+        return self.conventions["renormalisation-start"] != "the first batch"
+
+    @property
+    def averages_deviation(self) -> bool:
+        """Return whether the running variance comes from an average deviation. Clause BN-12.7."""
+        rule = self.conventions["renormalised-running-variance"]
+        return rule == "from an average of the deviation"
+
+    @property
+    def renormalising_weights(self) -> Weights:
+        """Return the weights of an update of the averages that correct."""
+        decay = self.layer.renorm_decay
+        if isinstance(decay, Absent):
+            return keeping(self.conventions.number("default-renormalisation-decay"))
+        return keeping(decay)
+
+    def kept_to_renormalise(self) -> list[str]:
+        """Return what a renormalising layer shows besides the running statistics."""
+        if not self.renormalises or not self.tracks:
+            return []
+        pair = self.corrects_by_a_pair and self.pair_is_seen
+        names = ["renorm_mean", "renorm_deviation"] if pair else []
+        return names + (["running_deviation"] if self.averages_deviation else [])
+
     def initial_state(self) -> Quantities:
         """Return the state of a layer just built."""
         present = {"gamma": self.scale, "beta": self.center}
         names = [name for name, has in present.items() if has]
         if self.tracks:
             names += STATISTICS
+        names += self.kept_to_renormalise()
         state = Quantities({name: partial(self.initial, name) for name in names})
         return state.with_({"updates_counted": exact(0)}) if self.counts else state
 
     def initial(self, name: str) -> Bounded:
         """Return one initial value, shape ``(channels,)``."""
+        if name in RENORMALISING:
+            start = self.initial(RENORMALISING[name])
+            if name == "renorm_mean":
+                return start
+            value = np.sqrt(start.value)  # A root, correctly rounded.
+            error = self.form.accumulated(2) * value
+            return Bounded(value, np.where(np.rint(value * 64) == value * 64, 0.0, error))
         given = getattr(self.layer, name)
         if name == "gamma" and self.gamma == "fixed at one":
             return exact(np.ones(self.layer.channels))

@@ -139,13 +139,17 @@ def inverse_deviation(
         if placement == "outside the root":
             return outside(low, variance, epsilon, readings, form)
         growth, dip = form.accumulated(1), 2 * form.flush
+        infinite = np.isposinf(variance.value) & (variance.bound == 0)
         value = 1 / np.sqrt(variance.value + epsilon)
         most = (variance.upper + max(readings)) * (1 + growth) + dip
         total = (low + min(readings)) * (1 - growth) - dip
         least, greatest = 1 / np.sqrt(most), 1 / np.sqrt(total)
         # Some form 1/t or y² = 1/t on the way, which may underflow.
         lost = np.where(most * form.loss < 0.5, most * form.loss * 2, np.inf) * greatest
-        return ranged(value, total, least, greatest, lost, form, form.root)
+        found = ranged(value, total, least, greatest, lost, form, form.root)
+        if not infinite.any():
+            return found
+        return Bounded(found.value, np.where(infinite, 0.0, found.bound))  # 1/∞ is 0, exactly.
 
 
 def outside(
@@ -175,6 +179,7 @@ def ranged(
     spread = np.maximum(greatest - value, value - least)
     error = spread + form.accumulated(roundings) * greatest + lost + form.loss
     smallest = max(form.flush, 1 / form.largest)
+    error = np.where(np.isposinf(total), 0.0, error)  # An infinite divisor leaves zero, exactly.
     return form.settled(value, np.where(total > smallest, error, np.inf))
 
 

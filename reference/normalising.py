@@ -5,6 +5,7 @@ Clauses BN-1.2, BN-3.2, BN-6.1, BN-6.2 and BN-7.4.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from reference.bounded import Bounded
@@ -12,8 +13,10 @@ from reference.later import Quantities
 from reference.moments import inverse_deviation, scaled, steepness
 from reference.normalisation import Flow, Normaliser
 from reference.program import Execution, Refusal
-from reference.rounding import format_named, stored
-from reference.updating import Batch, Updating
+from reference.renormalisation import Correction, renormalised
+from reference.renormalising import Renormalising
+from reference.rounding import stored
+from reference.updating import Batch
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Statistics:
     nonnegative: bool = True
 
 
-class Normalising(Updating):
+class Normalising(Renormalising):
     """A layer that knows by what each of its executions is normalised."""
 
     def by_running_statistics(self, execution: Execution) -> bool:
@@ -55,10 +58,23 @@ class Normalising(Updating):
             raise Refusal
         return "batch"
 
+    def corrects(self, execution: Execution) -> bool:
+        """Tell whether an execution is renormalised. Clauses BN-12.1 and BN-12.9."""
+        renormalises = self.meaning.renormalises and execution.run == "training"
+        return renormalises and self.source(execution) == "batch"
+
     def normaliser(
-        self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
+        self,
+        batch: Batch,
+        execution: Execution,
+        before: Quantities,
+        after: Quantities,
+        correct: Callable[[], Correction] | None = None,
     ) -> Normaliser:
-        """Return what this execution normalises with, its gradient left open."""
+        """Return what this execution normalises with, its gradient left open.
+
+        `correct` gives what renormalisation makes of the normalised value.
+        """
         found = self.statistics(batch, execution, before, after)
         placement = str(self.conventions["epsilon-placement"])
         inverse = inverse_deviation(
@@ -68,9 +84,11 @@ class Normalising(Updating):
             self.form,
             nonnegative=found.nonnegative,
         )
-        if found.of_batch and self.moments_are_rounded():
-            inverse = stored(inverse, format_named(self.meaning.layer.dtype))
-        return Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
+        narrow = self.meaning.narrow
+        if narrow is not None and found.of_batch and self.moments_are_rounded():
+            inverse = stored(inverse, narrow)
+        plain = Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
+        return plain if correct is None else renormalised(plain, correct(), self.form)
 
     def statistics(
         self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
@@ -84,7 +102,9 @@ class Normalising(Updating):
             )
         moments, divisor = batch.moments, float(batch.count)
         variance = moments.variance
-        if (
+        if batch.weighting is not None:
+            divisor = batch.weighting.divisor
+        elif (
             execution.run == "training"
             and batch.count > 1
             and (self.conventions["training-output-variance"] == "sample")

@@ -15,17 +15,17 @@ import numpy as np
 
 from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
-from reference.executor import Gradient
+from reference.executor import Gradient, Rows
 from reference.later import Later, Quantities
 from reference.layer import LayerMeaning
 from reference.normalisation import Normaliser, output
 from reference.program import Execution, Refusal
-from reference.rounding import Format
+from reference.rounding import Format, converted
 from reference.running import Hidden, descended
 from reference.shared import SharedExecutor
 from reference.updating import Batch
 from suites import vocabulary as say
-from suites.vocabulary import Layer, Step, Tensor
+from suites.vocabulary import ABSENT, Layer, Step, Tensor
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Expected:
 
 
 NOTHING = Quantities({})
+TYPED = ("gamma", "beta", "running_mean", "running_variance")
 Outcome = tuple[Quantities, Quantities]
 
 
@@ -87,7 +88,7 @@ class Oracle(SharedExecutor):
         trainable = self.switches.counts_as_trainable(self.switches.trainable)
         return exact(self.meaning.parameters if trainable else 0)
 
-    def perform(self, step: Step, state: Quantities) -> Outcome:  # noqa: C901, PLR0911
+    def perform(self, step: Step, state: Quantities) -> Outcome:  # noqa: C901, PLR0911, PLR0912
         """Return what the step shows of itself, and the state after it; a case for each step."""
         switches = self.switches
         match step:
@@ -115,13 +116,26 @@ class Oracle(SharedExecutor):
                 switches.switch("inference")
             case say.SetTrainable():
                 switches.set_trainable(step.value, step.target)
+            case say.Cast():
+                return NOTHING, self.cast(step.dtype, state)
             case say.ResetStatistics():
                 self.hidden = Later(Hidden)
                 return NOTHING, state.with_(self.meaning.reset_statistics().entries)
         return NOTHING, state
 
+    def cast(self, dtype: say.Dtype, state: Quantities) -> Quantities:
+        """Return the state of the layer cast to another dtype; its counter stays. BN-10.9."""
+        self.hidden()
+        self.meaning = meaning = self.meaning.cast(dtype)
+
+        def one(name: str) -> Bounded:
+            form = meaning.format_of(name)
+            return state[name] if form is None else converted(state[name], form)
+
+        return state.with_({name: partial(one, name) for name in state if name in TYPED})
+
     def call(self, step: say.Call, state: Quantities) -> Outcome:
-        """Execute a `Call`, repeated as often as it says."""
+        """Execute a `Call`, repeated as often as it says; where its values lie is no matter."""
         execution = self.switches.call(step.training, step.mode)
         x = self.pooled(step.x)
         gradient = None
@@ -129,9 +143,19 @@ class Oracle(SharedExecutor):
             second = None if step.dx_weights is None else self.pooled(step.dx_weights)
             gradient = Gradient(self.pooled(step.dy), second)
         seen, state = self.execute_repeatedly(
-            x, gradient, execution, state, step.updates, step.repeat
+            x, gradient, execution, state, step.updates, step.repeat, self.rows(step)
         )
         return self.all_shaped(seen, step.x), state
+
+    def rows(self, step: say.Call) -> Rows:
+        """Return what a call says of the rows of pooled x."""
+        rows, samples = math.prod(step.x.shape) // self.meaning.layer.channels, step.x.shape[0]
+        mask = weights = None
+        if isinstance(step.mask, Tensor):
+            mask = (np.array(step.mask.values) != 0).astype(np.float64)
+        if isinstance(step.weights, Tensor):
+            weights = np.repeat(np.array(step.weights.values), rows // max(samples, 1))
+        return Rows(samples, mask, weights)
 
     def call_twice(self, step: say.CallTwice, state: Quantities) -> Outcome:
         """Execute the shared layer on two inputs at once."""
@@ -149,6 +173,16 @@ class Oracle(SharedExecutor):
         for index, name in enumerate(("output", "second_output")):
             shown = partial(self.shown_of_one, tensors, batches, normalisers, index)
             seen = seen.with_({name: shown})
+        if step.first_dy is not ABSENT and step.second_dy is not ABSENT:
+            weights = (self.pooled(step.first_dy), self.pooled(step.second_dy))
+            found = self.flowing_back_from_both(batches, weights, execution, state, normalisers)
+            seen = seen.with_(
+                {
+                    "dx": partial(self.shaped_one, found, "dx", step.first),
+                    "dx_of_second": partial(self.shaped_one, found, "dx_of_second", step.second),
+                    **{name: found.entries[name] for name in ("dgamma", "dbeta") if name in found},
+                }
+            )
         return seen, self.updated_twice(axis, batches, execution, state)
 
     def shown_of_one(
@@ -184,8 +218,8 @@ class Oracle(SharedExecutor):
     ) -> tuple[Callable[[], Bounded], Quantities]:
         """Return the summed loss of one batch, and the state after training on it."""
         pooled, weight = x.reshape(-1, x.shape[-1]), dy.reshape(-1, x.shape[-1])
-        gradient = Gradient(weight / len(x))
-        seen, after = self.execute(pooled, gradient, execution, state, step.updates)
+        gradient, rows = Gradient(weight / len(x)), Rows(len(x))
+        seen, after = self.execute(pooled, gradient, execution, state, step.updates, rows)
 
         def moved(name: str) -> Bounded:
             found = descended(state[name], seen[f"d{name}"], step.learning_rate, self.form)
@@ -213,7 +247,9 @@ class Oracle(SharedExecutor):
     def evaluate(self, step: say.Evaluate, state: Quantities) -> Outcome:
         """Return the loss: the mean over samples of ``sum(dy·output)``."""
         execution = self.switches.loop("inference")
-        seen, after = self.execute(self.pooled(step.x), None, execution, state, "forgotten")
+        seen, after = self.execute(
+            self.pooled(step.x), None, execution, state, "forgotten", Rows(step.x.shape[0])
+        )
         loss = partial(self.loss_of, self.pooled(step.dy), seen)
         return Quantities({"loss": lambda: self.averaged([loss], step.x.shape[0])}), after
 
@@ -225,7 +261,13 @@ class Oracle(SharedExecutor):
         """Return the last prediction of as many as the step asks."""
         execution = self.switches.loop("inference")
         seen, state = self.execute_repeatedly(
-            self.pooled(step.x), None, execution, state, "forgotten", step.repeat
+            self.pooled(step.x),
+            None,
+            execution,
+            state,
+            "forgotten",
+            step.repeat,
+            Rows(step.x.shape[0]),
         )
         return self.all_shaped(seen, step.x), state
 
@@ -240,10 +282,15 @@ class Oracle(SharedExecutor):
     def array(self, tensor: Tensor) -> Array:
         """Return a tensor as float64 with the channel axis last, as the layer reads it.
 
-        A float64 layer that computes in float32 rounds what it is given. Clause BN-1.6.
+        One channel may stand for all. Raises Refusal for an input that is not taken. Clauses
+        BN-1.6, BN-3.9, BN-3.10 and BN-10.8.
         """
-        form = self.form if self.meaning.layer.dtype == "float64" else None
-        return values_of(tensor, self.meaning.channel_axis, form)
+        meaning = self.meaning
+        meaning.admit_input(tensor.shape)
+        array = values_of(tensor, meaning.channel_axis, meaning.reads(tensor.dtype))
+        if array.shape[-1] == 1 < meaning.layer.channels and meaning.broadcasts:
+            return np.broadcast_to(array, (*array.shape[:-1], meaning.layer.channels))
+        return array
 
     def pooled(self, tensor: Tensor) -> Array:
         """Return a tensor as ``(n, channels)``. Clause BN-3.1."""

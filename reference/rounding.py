@@ -163,10 +163,35 @@ def stored(quantity: Bounded, form: Format) -> Bounded:
         return form.settled(quantity.value, error)
 
 
+def overflowed(quantity: Bounded, kept: Bounded, form: Format) -> Bounded:
+    """Return a quantity `kept` in a format, infinite where even its least size is beyond that.
+
+    Nothing else can come of rounding it, but what it was computed from must not itself have been
+    in doubt.
+    """
+    low, high = widened(quantity)
+    if (quantity.magnitude <= form.largest).all():
+        return kept
+    with np.errstate(invalid="ignore"):
+        least, greatest = form.rounded(low), form.rounded(high)
+        beyond = np.isinf(least) & (least == greatest) & np.isfinite(quantity.bound)
+    return Bounded(np.where(beyond, least, kept.value), np.where(beyond, 0.0, kept.bound))
+
+
+def converted(quantity: Bounded, form: Format) -> Bounded:
+    """Return a quantity cast to a format: what is known exactly is rounded as IEEE 754 says."""
+    kept = stored(quantity, form)
+    known = quantity.bound == 0
+    with np.errstate(invalid="ignore"):
+        rounded = form.rounded(quantity.value)
+    return Bounded(np.where(known, rounded, kept.value), np.where(known, 0.0, kept.bound))
+
+
 def widened(quantity: Bounded) -> tuple[Array, Array]:
     """Return the ends of a bound, moved outwards for the float64 rounding of the ends."""
     slack = np.where(quantity.bound > 0, 2 * ORACLE_ROUNDOFF * quantity.magnitude, 0.0)
-    return quantity.lower - slack, quantity.upper + slack
+    with np.errstate(invalid="ignore"):  # An infinity of which nothing is known has no ends.
+        return quantity.lower - slack, quantity.upper + slack
 
 
 @lru_cache(maxsize=4096)

@@ -40,7 +40,7 @@ class Weights:
         return misread_in(form, self)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 15)
 def misread_in(form: Format, weights: Weights) -> tuple[float, float]:
     """Return what `Weights.misread` does; weights are few and asked for often."""
     apart = abs(float(Fraction(weights.keep) + Fraction(weights.give) - 1))
@@ -92,20 +92,26 @@ def debiased(
     """
     biased = blended(state.biased, batch, weights, form)
     updates = state.updates + 1
+    return corrected(biased, updates, weights, form), Debiased(biased, updates)
+
+
+def corrected(biased: Bounded, updates: int, weights: Weights, form: Format) -> Bounded:
+    """Return a biased average after so many updates, divided by the weight it has collected."""
     power = weights.keep**updates
     correction = 1 - power
-    moved = updates * max(weights.misread(form))
-    if 0 < power < 1:
-        moved += form.misread(updates) * abs(math.log(weights.keep)) * power
-    slack = moved + form.accumulated(updates + form.root) * (power + moved)
+    size = abs(power)
+    moved = updates * max(weights.misread(form)) * max(1.0, size)
+    if 0 < size < 1:
+        moved += form.misread(updates) * abs(math.log(abs(weights.keep))) * size
+    slack = moved + form.accumulated(updates + form.root) * (size + moved)
     slack += form.roundoff * (1 + slack) + form.loss
     with np.errstate(all="ignore"):
         value = biased.value / correction
-        least = np.float64(correction - slack if correction > slack else 0.0)
+        least = np.float64(max(abs(correction) - slack, 0.0))
         error = biased.bound / least + np.abs(value) * (slack / least)
         error = error + form.accumulated(2) * (np.abs(value) + error)
         error = error + form.loss + form.flush / least
-    return form.settled(value, error), Debiased(biased, updates)
+    return form.settled(value, error)
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,20 @@ Clause BN-5.4 names the orders.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from reference.bounded import Bounded, exact
+import numpy as np
+
+from reference.bounded import Array, Bounded, exact
 from reference.chosen import Conventions
 from reference.conventions import OPEN_ORDER
-from reference.executor import Executor
+from reference.executor import Executor, Gradient, Part
 from reference.later import Later, Quantities
 from reference.layer import STATISTICS
 from reference.normalisation import Normaliser
-from reference.program import Execution
+from reference.program import Execution, Refusal
 from reference.running import Hidden
 from reference.updating import Batch
 from suites.vocabulary import Layer
@@ -42,6 +45,8 @@ class SharedExecutor(Executor):
         Where running statistics normalise, an application that comes later finds them as the
         earlier one left them, unless both start from the same. `start` is the hidden state before.
         """
+        if self.corrects(execution):  # No convention says by what each is corrected.
+            return [None, None]
         if not self.by_running_statistics(execution):
             return [self.normaliser(batch, execution, state, state) for batch in batches]
         rule = self.conventions[axis] if self.moves(execution) else "both from the value before"
@@ -61,6 +66,50 @@ class SharedExecutor(Executor):
                 self.hidden = start
         self.hidden = present
         return found
+
+    def flowing_back_from_both(
+        self,
+        batches: list[Batch],
+        weights: tuple[Array, Array],
+        execution: Execution,
+        state: Quantities,
+        normalisers: Callable[[], list[Normaliser | None]],
+    ) -> Quantities:
+        """Return the gradients of two applications: one to each input, sums to the parameters.
+
+        Anything where the order of the applications is open. Clause BN-7.6.
+        """
+
+        def parts(index: int) -> Quantities:
+            by = normalisers()[index]
+            batch, gradient = batches[index], Gradient(weights[index])
+            statistics = partial(self.statistics, batch, execution, state, state)
+            if by is not None:
+                told = partial(self.told, batch, state)
+                part = Part(batch, statistics, Later(lambda: by), None)
+                return self.flowing_back(batch, gradient, execution, [part], told)
+            zero = np.zeros_like(batch.x)
+            open_ = {"dx": Bounded(zero, np.full_like(zero, np.inf))}
+            channel = Bounded(zero.sum(axis=0), np.full(zero.shape[1], np.inf))
+            open_.update(self.learned({"dgamma": channel, "dbeta": channel}, execution))
+            return Quantities(open_)
+
+        if self.by_running_statistics(execution) and (
+            self.conventions["inference-gradient"] == "refused"
+        ):
+            raise Refusal
+        both = [Later(partial(parts, index)) for index in (0, 1)]
+        found = {"dx": lambda: both[0]()["dx"], "dx_of_second": lambda: both[1]()["dx"]}
+        names = self.learned(dict.fromkeys(("dgamma", "dbeta")), execution)
+        sums = {name: partial(self.sum_of_both, both, name) for name in names}
+        return Quantities({**found, **sums})
+
+    def sum_of_both(self, both: list[Later[Quantities]], name: str) -> Bounded:
+        """Return the sum of one gradient over two applications: one rounding more."""
+        one, other = (each()[name] for each in both)
+        size = one.magnitude + other.magnitude
+        bound = one.bound + other.bound + self.form.accumulated(1) * size + self.form.flush
+        return self.shown(name, Bounded(one.value + other.value, bound))
 
     def updated_twice(
         self, axis: str, batches: list[Batch], execution: Execution, state: Quantities

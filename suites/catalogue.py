@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from suites import forward, freezing, gradients, modes, momentum, running_statistics
+from suites import (
+    deeper_gradients,
+    degenerate,
+    dtypes,
+    forward,
+    freezing,
+    gradients,
+    hyperparameters,
+    layout,
+    long_runs,
+    magnitude,
+    masks,
+    modes,
+    momentum,
+    non_finite,
+    renormalisation,
+    running_statistics,
+    virtual_batch,
+)
 from suites.vocabulary import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -12,6 +30,17 @@ SCENARIOS: tuple[Scenario, ...] = (
     *freezing.SCENARIOS,
     *momentum.SCENARIOS,
     *running_statistics.SCENARIOS,
+    *deeper_gradients.SCENARIOS,
+    *degenerate.SCENARIOS,
+    *non_finite.SCENARIOS,
+    *magnitude.SCENARIOS,
+    *hyperparameters.SCENARIOS,
+    *long_runs.SCENARIOS,
+    *layout.SCENARIOS,
+    *dtypes.SCENARIOS,
+    *masks.SCENARIOS,
+    *renormalisation.SCENARIOS,
+    *virtual_batch.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

@@ -128,3 +128,27 @@ def of_dtype(layer: Layer, dtype: str) -> Layer:
         running_mean=recast(layer.running_mean),
         running_variance=recast(layer.running_variance),
     )
+
+
+def reshaped(tensor: Tensor, *shape: int) -> Tensor:
+    """Return the same values in another shape."""
+    return replace(tensor, shape=shape)
+
+
+def changed(tensor: Tensor, index: int, value: float) -> Tensor:
+    """Return the tensor with another value at a row-major index."""
+    values = (*tensor.values[:index], value, *tensor.values[index + 1 :])
+    return replace(tensor, values=values)
+
+
+def with_constant_channel(tensor: Tensor, channel: int, value: float) -> Tensor:
+    """Return the tensor with one channel made the same everywhere."""
+    values = (value if i % CHANNELS == channel else v for i, v in enumerate(tensor.values))
+    return replace(tensor, values=tuple(values))
+
+
+def at_offset(key: str, offset: float, step: float, samples: int = 5, rank: int = 2) -> Tensor:
+    """Return an input of whole multiples of `step`, sixteen at most, around one offset."""
+    shape = (samples, *SPATIAL[rank], CHANNELS)
+    values = (offset + step * k for k in numbers(key, math.prod(shape)))
+    return Tensor("float32", shape, tuple(values))

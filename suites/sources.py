@@ -19,3 +19,10 @@ KERAS_FAQ = "https://keras.io/getting_started/faq/"
 FUSED_BATCH_NORM = (
     "https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/ops/nn_impl.py"
 )
+
+RENORM_PAPER = "https://arxiv.org/abs/1702.03275"
+GHOST_PAPER = "https://arxiv.org/abs/1705.08741"
+TF_LAYER = (
+    "https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/keras/layers/"
+    "normalization.py"
+)

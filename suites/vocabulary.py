@@ -5,7 +5,8 @@ A scenario is pure data. It names no framework, computes nothing and carries no 
 
 Arrays are in canonical order: samples first, spatial axes next, channels last, shape
 ``(n, *spatial, channels)``. Adapters move the channel axis to where their framework wants it and
-move it back in what they observe; only a layer with ``channel_axis="default"`` is exempt.
+move it back in what they observe. Exempt are layers that name no axis (``channel_axis="default"``)
+or one of their own (a number): what these are given has that layout already.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class Training(Enum):
     ONE = "1"
 
 
+Dtype = Literal["float16", "bfloat16", "float32", "float64"]
+Policy = Literal["mixed_float16", "mixed_bfloat16"]
+
 LEARNING_RATE = 0.125
 """Learning rate of the plain stochastic gradient descent in `Fit`; dyadic, so it costs no bound."""
 
@@ -56,6 +60,9 @@ class Tensor:
     values: tuple[float, ...]
 
 
+ClippingBound = Literal["rmax", "rmin", "dmax"]
+
+
 @dataclass(frozen=True)
 class Layer:
     """Canonical constructor arguments of a BatchNorm layer. Absent: the framework's default.
@@ -67,6 +74,16 @@ class Layer:
     `gamma`, `beta`, `running_mean` and `running_variance` are initial values of shape
     ``(channels,)``. `fused`, `zero_debias`, `updates_in_place` (``updates_collections=None``) and
     `track_running_statistics` exist in some frameworks only.
+    `renorm` asks for batch renormalisation: `renorm_clipping` names its bounds, some of rmax, rmin
+    and dmax, each with its value; `renorm_decay` is the weight kept on the old values of the
+    averages it corrects by, which start like the running statistics.
+    `virtual_batch_size` is the number of samples that are normalised together in training.
+    `channel_axis` as a number is handed to the framework as its axis argument; negative ones count
+    from the last axis. It is "last" where the user has the channels last, or where the framework
+    has them, and "default" where inputs are handed on as they are and no axis is named.
+    `input_dtype` is the dtype of all that the layer is given, where that is not its own; a dy has
+    the dtype of the output. `policy` asks for mixed precision: parameters and statistics of
+    `dtype`, the rest of the model in the dtype it names.
     """
 
     channels: int
@@ -86,13 +103,20 @@ class Layer:
     zero_debias: bool | Absent = ABSENT
     updates_in_place: bool | Absent = ABSENT
     track_running_statistics: bool | Absent = ABSENT
-    channel_axis: Literal["last", "default"] = "last"
+    channel_axis: Literal["last", "default"] | int = "last"
+    input_dtype: Dtype | Absent = ABSENT
+    policy: Policy | Absent = ABSENT
+    renorm: bool | Absent = ABSENT
+    renorm_clipping: tuple[tuple[ClippingBound, float], ...] | Absent = ABSENT
+    renorm_decay: float | Absent = ABSENT
+    virtual_batch_size: int | Absent = ABSENT
 
 
 Target = Literal["layer", "model"]
 Mode = Literal["python", "fed", "is-true-test"]
 Form = Literal["functional", "subclassed", "without-training"]
 Updates = Literal["documented", "forgotten", "twice"]
+Memory = Literal["transposed", "channels-last", "strided", "expanded"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +141,12 @@ class Call:
     choose between two calls (`is-true-test`). `updates` says what the user does about the
     framework's deferred update operations: what its documentation asks; nothing; or runs them
     twice. `repeat` executes the identical call that many times and observes the last.
+    `mask`, of ones and zeros of shape ``(n, *spatial)``, says which positions count in the batch
+    statistics; `weights`, of shape ``(n,)``, how much each sample does.
+    `memory` says how x, dy and dx_weights lie in memory where that is not one value after the
+    other: axes in reverse order (`transposed`); channels innermost where the framework has them
+    second (`channels-last`); every other value of a larger array (`strided`); or one value that
+    stands for all along the first spatial axis, where these are equal (`expanded`).
     """
 
     x: Tensor
@@ -126,6 +156,9 @@ class Call:
     updates: Updates = "documented"
     repeat: int = 1
     dx_weights: Tensor | None = None
+    mask: Tensor | Absent = ABSENT
+    weights: Tensor | Absent = ABSENT
+    memory: Memory | Absent = ABSENT
 
 
 @dataclass(frozen=True)
@@ -134,12 +167,17 @@ class CallTwice:
 
     `form` says how that is written: one after the other in a forward pass (`subclassed`), or
     composed into a model of two inputs and two outputs (`functional`).
+    `first_dy` and `second_dy`, given together, ask for the gradients of ``sum(first_dy * output) +
+    sum(second_dy * second_output)``: to gamma and beta those of both applications, to the inputs
+    `dx` and `dx_of_second`.
     """
 
     first: Tensor
     second: Tensor
     training: Training = Training.ABSENT
     form: Form = "subclassed"
+    first_dy: Tensor | Absent = ABSENT
+    second_dy: Tensor | Absent = ABSENT
 
 
 @dataclass(frozen=True)
@@ -224,6 +262,13 @@ class ResetStatistics:
     """Put the running statistics back to their initial values with the framework's own method."""
 
 
+@dataclass(frozen=True)
+class Cast:
+    """Cast the layer that exists to another dtype: ``half()``, ``double()``; inputs follow it."""
+
+    dtype: Dtype
+
+
 Step = (
     Build
     | Call
@@ -237,6 +282,7 @@ Step = (
     | EvalMode
     | SetTrainable
     | ResetStatistics
+    | Cast
 )
 
 

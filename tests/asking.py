@@ -30,7 +30,7 @@ DECLARATIONS = {style: declarations_of(style) for style in CLEAN}
 
 
 def declared(style, scenario):
-    return DECLARATIONS[style].at(context_of(scenario.layer, "eager", "cpu"))
+    return DECLARATIONS[style].at(context_of(scenario, "eager", "cpu"))
 
 
 def said(adapter, scenario):

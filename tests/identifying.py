@@ -36,7 +36,7 @@ identification.explored = remembered(identification.explored)
 
 def context(scenario):
     """Return the context a scenario puts a fake in."""
-    return context_of(scenario.layer, "eager", "cpu")
+    return context_of(scenario, "eager", "cpu")
 
 
 def evidence(fake):

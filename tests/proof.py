@@ -20,9 +20,9 @@ from tests.asking import expressible, judged, said
 from tests.bound_trials import trials
 from tests.fakes.held_out import HELD_OUT, UNNAMED
 from tests.fakes.planted import FAULTS
+from tests.faults_page import CONVICTIONS
 from tests.identifying import mistakes, unexplained
 from tests.separation import BOUNDS_APART, CLAIMS, greatest_separation
-from tests.test_faults import CONVICTIONS
 from tests.test_specification import CITED, CLAUSES, UNASKED
 
 LAYERS = 100_000

@@ -59,7 +59,9 @@ def gap(one, other):
     """Return the greatest difference of two quantities over the sum of their bounds."""
     if np.any(np.isnan(one.value) != np.isnan(other.value)):
         return np.inf
-    difference = np.abs(one.value - other.value)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(one.value - other.value)
+    difference = np.where(one.value == other.value, 0.0, apart)
     telling = difference > 0
     with np.errstate(divide="ignore"):
         parts = difference[telling] / (one.bound + other.bound)[telling]

@@ -31,6 +31,7 @@ FRAMEWORKS = {
     "keras_on_tensorflow": {"keras", "tensorflow"},
     "keras_on_torch": {"keras", "torch"},
     "pytorch": {"torch"},
+    "torch_memory": {"torch"},
 }
 COMPILE = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
 

@@ -83,7 +83,7 @@ def test_every_scenario_is_asked_in_a_context_that_declarations_are_checked_for(
     known_contexts = list(contexts())
     for each in registered().values():
         for scenario in SCENARIOS:
-            assert context_of(scenario.layer, each.execution, each.device) in known_contexts
+            assert context_of(scenario, each.execution, each.device) in known_contexts
 
 
 def of_versions(*pairs):
@@ -181,7 +181,8 @@ def test_value_holds_only_when_its_context_does(written):
         convention(more=CITED + "\nwhen = { rank = [2] }")
         + convention(value='"inference"', more=CITED + "\nwhen = { rank = [3, 4, 5] }")
     )
-    values = {context["rank"]: load(path).at(context)["bare-call"] for context in contexts()}
+    declared = load(path)
+    values = {context["rank"]: declared.at(context)["bare-call"] for context in contexts()}
     assert values == {2: "training", 3: "inference", 4: "inference", 5: "inference"}
 
 

@@ -38,7 +38,7 @@ from suites.vocabulary import (
     Training,
     TrainMode,
 )
-from tests.fakes import planted_habits, planted_values
+from tests.fakes import planted_habits, planted_limits, planted_values
 from tests.fakes.declared import DECLARED
 from tests.fakes.fault import CLEAN
 from tests.fakes.held_out import COMBINED, HELD_OUT, SINGLE, UNNAMED
@@ -377,6 +377,59 @@ EXAMPLES = [
             {"running_mean": [0, 0.5], "running_variance": [1, 1 if style == "argument" else 1.25]},
         )
         for style in CLEAN
+    ),
+    # Arguments out of range, and gradients of nothing.
+    ("zero-epsilon-refused-when-made", {"epsilon": 0.0}, (), REFUSED),
+    ("zero-epsilon-refused-when-made", {"epsilon": -0.5}, (TRAIN,), {"running_mean": [0.5]}),
+    ("negative-epsilon-refused-when-made", {"epsilon": -0.5}, (), REFUSED),
+    ("negative-epsilon-refused-when-made", {"epsilon": 0.0}, (TRAIN,), {"running_mean": [0.5]}),
+    ("zero-epsilon-refused-in-training", {"epsilon": 0.0}, (TRAIN,), REFUSED),
+    ("zero-epsilon-refused-in-training", {"epsilon": 0.0}, (INFER,), {"running_mean": [0]}),
+    ("negative-epsilon-refused-in-training", {"epsilon": -0.5}, (TRAIN,), REFUSED),
+    ("negative-epsilon-refused-in-training", {"epsilon": -0.5}, (INFER,), {"running_mean": [0]}),
+    ("zero-epsilon-refused-when-executed", {"epsilon": 0.0}, (INFER,), REFUSED),
+    ("negative-epsilon-refused-when-executed", {"epsilon": -0.5}, (INFER,), REFUSED),
+    (
+        "momentum-out-of-range-refused-when-made",
+        {**NO_MOMENTUM, "momentum_argument": 1.5},
+        (),
+        REFUSED,
+    ),
+    (
+        "momentum-out-of-range-refused-in-training",
+        {**NO_MOMENTUM, "momentum_argument": -0.5},
+        (TRAIN,),
+        REFUSED,
+    ),
+    (
+        "momentum-out-of-range-refused-in-training",
+        {**NO_MOMENTUM, "momentum_argument": -0.5},
+        (INFER,),
+        {"running_mean": [0]},
+    ),
+    (
+        "momentum-cut-to-its-range",
+        {**NO_MOMENTUM, "momentum_argument": -0.5},
+        (TRAIN,),
+        {"running_mean": [2]},
+    ),
+    (
+        "momentum-cut-to-its-range",
+        {**NO_MOMENTUM, "momentum_argument": 1.5},
+        (TRAIN,),
+        {"running_mean": [0]},
+    ),
+    (
+        "empty-batch-gives-gamma-nan",
+        {},
+        (Call(EMPTY, TRUE, EMPTY),),
+        {"dgamma": pytest.approx([np.nan], nan_ok=True), "dbeta": [0]},
+    ),
+    (
+        "empty-batch-gives-no-gradients",
+        {},
+        (Call(EMPTY, TRUE, EMPTY),),
+        {"dgamma": MISSING, "dbeta": MISSING, "dx": []},
     ),
     # Zero-debiased averages of 2, 4 are 2, (3/4 · 1/2 + 1) / (7/16) = 22/7.
     ("mean-zero-debiased-unasked", {}, (TRAIN,), {"running_mean": [2], "running_variance": [1.25]}),
@@ -1054,7 +1107,7 @@ def test_few_are_never_shown():
 def test_names_tell_them_apart():
     assert len(ALL) == len(HELD_OUT) + len(UNNAMED)
     assert all(each.name == name for name, each in ALL.items())
-    planted = {**planted_values.FAULTS, **planted_habits.FAULTS}
+    planted = {**planted_values.FAULTS, **planted_habits.FAULTS, **planted_limits.FAULTS}
     assert all(FAULTS[name] is SINGLE[name] for name in planted)
     assert ALL.keys() - FAULTS.keys()
 
@@ -1062,7 +1115,11 @@ def test_names_tell_them_apart():
 def test_every_departure_of_its_own_is_worked_by_hand():
     worked = {name for name, *_ in EXAMPLES}
     elsewhere = {"low-precision", "float64-in-float32", "shared-layer-in-no-fixed-order"}
-    own = {**planted_values.DEPARTURES.all, **planted_habits.DEPARTURES.all}
+    own = {
+        **planted_values.DEPARTURES.all,
+        **planted_habits.DEPARTURES.all,
+        **planted_limits.DEPARTURES.all,
+    }
     assert not [
         name for name in own if name not in worked and not name.startswith(tuple(elsewhere))
     ]

@@ -31,6 +31,7 @@ ORDINARY = {
     "updates_in_place": "absent",
     "zero_debias": "absent",
     "dtype": "float32",
+    "input": "absent",
     "layout": "last",
     "execution": "eager",
     "device": "cpu",

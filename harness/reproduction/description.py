@@ -66,8 +66,8 @@ def rests_on(subject: Subject) -> list[Declaration]:
     implementation, cell = subject.implementation, subject.cell
     read = cell.judgement.read if cell.judgement else frozenset()
     axes = {*cell.scenario.settles, *(found.axis for found in cell.explanations)} & read
-    layer = cell.scenario.layer
-    context = declarations.context_of(layer, implementation.execution, implementation.device)
+    scenario = cell.scenario
+    context = declarations.context_of(scenario, implementation.execution, implementation.device)
     entries = implementation.in_force.entries
     return [each for each in entries if each.axis in axes and each.holds(context)]
 

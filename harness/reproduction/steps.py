@@ -222,6 +222,7 @@ class Whole(Composer):
         """Return the statements of one step, with its checks."""
         message = step_to_json(self.scenario.steps[index])
         method = method_name(message.pop("step"))
+        message |= message.pop("further", {})
         keywords = [ast.keyword(n, value) for n, value in self.arguments(message).items()]
         own = ast.Call(attribute(self.variable, method), [], keywords)
         state = ast.Call(attribute(self.variable, "observe"), [], [])

@@ -7,6 +7,7 @@ https://keras.io/guides/transfer_learning/ (what `trainable` means).
 from __future__ import annotations
 
 import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
+import numpy as np
 
 from tests.fakes.plain_program import EVERYWHERE, PlainProgram, fed
 
@@ -20,7 +21,7 @@ class Program(PlainProgram):
     """Freezing the layer puts it in inference mode; what is written inside a model wins."""
 
     framework = "The argument-style fake"
-    arguments = EVERYWHERE | {"trainable", "zero_debias", "updates_in_place"}
+    arguments = EVERYWHERE | {"trainable", "zero_debias", "updates_in_place", "policy"}
     dtypes = ("float16", "bfloat16", "float32", "float64")
     meanings = {  # noqa: RUF012 - a constant that a fault overrides; None is "not said"
         "absent": None,
@@ -40,6 +41,11 @@ class Program(PlainProgram):
                 return meaning
         return self.bare_call
 
+    def dtype_of_output(self):
+        """Return the dtype a mixed policy names, or the layer's."""
+        policy = self.layer.get("policy")
+        return np.dtype(policy[len("mixed_") :]) if policy else super().dtype_of_output()
+
     def trains(self, requested):
         """A frozen layer runs in inference mode, even with training=True."""
         return requested and self.trainable
@@ -56,4 +62,5 @@ NOT_EXPRESSIBLE = {
     "train_mode": "The mode is an argument of each call, not a switch.",
     "eval_mode": "The mode is an argument of each call, not a switch.",
     "reset_statistics": "The layer has no method that resets its statistics.",
+    "cast": "The dtype of a layer is said once, when it is constructed.",
 }

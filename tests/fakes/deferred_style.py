@@ -6,6 +6,7 @@ Source: https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/contrib
 
 from __future__ import annotations
 
+from tests.fakes.plain_features import StartsWithTheFirstBatch
 from tests.fakes.plain_layer import SampleVarianceLayer
 from tests.fakes.plain_program import EVERYWHERE, PlainProgram, fed
 
@@ -17,10 +18,13 @@ def versions():
     return {"deferred-style-fake": "1"}
 
 
-class Layer(SampleVarianceLayer):
+class Layer(StartsWithTheFirstBatch, SampleVarianceLayer):
     """Moves an average by a fraction of its distance to the new value, if there is one."""
 
     fused = True
+    keeps_masked_out = False
+    interleaves = True
+    groups_in_turn = smaller_last_group = False
 
     def update(self, execution):
         """Move the running statistics; a batch without samples has nothing to say about them."""
@@ -33,7 +37,7 @@ class Layer(SampleVarianceLayer):
 
     def variance_for_running(self, variance, x):
         """Return the sample variance where the fused kernel runs: ranks 2 and 4."""
-        if self.fused and x.ndim in {2, 4}:
+        if self.counting is None and self.fused and x.ndim in {2, 4}:
             return super().variance_for_running(variance, x)
         return variance
 
@@ -46,6 +50,7 @@ class Program(PlainProgram):
     arguments = EVERYWHERE | {"trainable", "fused", "zero_debias", "updates_in_place"}
     default_decay = 0.999
     default_scale = False
+    another_dtype = "refused"
     meanings = {  # noqa: RUF012 - a constant that a fault overrides
         "absent": True,
         "None": True,
@@ -61,6 +66,10 @@ class Program(PlainProgram):
         bn.fused = layer.get("fused", True)
         return bn
 
+    def takes_rank(self, rank):  # noqa: ARG002 - any
+        """The function is applied anew each time, to whatever has as many channels."""
+        return True
+
     def resolve(self, tag, mode="python"):
         """Return what is written in the model function, else what it is given and hands on."""
         said = self.written_in_model
@@ -71,7 +80,7 @@ class Program(PlainProgram):
     def run_updates(self, execution, updates):
         """Run the update operations as often as the user does, or in place once."""
         for _ in range(self.runs(updates)):
-            self.bn.update(execution)
+            self.bn.update_by(execution)
 
     def runs(self, updates):
         """Return how often the update operations run."""
@@ -87,4 +96,5 @@ NOT_EXPRESSIBLE = {
     "eval_mode": "The mode is an argument of each call, not a switch.",
     "set_trainable": "`trainable` is said once, when the layer is constructed.",
     "reset_statistics": "The layer has no method that resets its statistics.",
+    "cast": "The dtype of a layer is that of its first input.",
 }

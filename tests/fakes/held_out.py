@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.fakes import planted, planted_habits, planted_values
+from tests.fakes import planted, planted_habits, planted_input, planted_limits, planted_values
 from tests.fakes.departure import Departure, composed, known, together
 from tests.fakes.fault import PlantedFault, Style
 
@@ -85,6 +85,8 @@ SINGLE: dict[str, Departure] = {
     },
     **planted_values.DEPARTURES.all,
     **planted_habits.DEPARTURES.all,
+    **planted_limits.DEPARTURES.all,
+    **planted_input.DEPARTURES.all,
 }
 """Fakes with one departure each."""
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tests.fakes.plain_features import Grouping, column
+
 TINY = 1e-30
 """The step of a derivative; so small that its square is nothing beside one."""
 
@@ -18,7 +20,9 @@ TINY = 1e-30
 class Execution:
     """One forward pass: its input, the statistics that normalised it, and what came out.
 
-    `by_batch` tells whether these statistics are the batch's own, `training` which mode it ran in.
+    `by_batch` tells whether these statistics are the batch's own, `training` which mode it ran in,
+    `counting` how much each value counted; `correction` is what renormalised it. A batch executed
+    in groups has the executions of its `parts`, and the `rows` of each.
     """
 
     x: np.ndarray
@@ -28,6 +32,10 @@ class Execution:
     by_batch: bool
     training: bool
     output: np.ndarray
+    counting: np.ndarray | None = None
+    correction: tuple | None = None
+    parts: tuple = ()
+    rows: list | None = None
 
 
 def sum_per_channel(x):
@@ -40,7 +48,7 @@ def values_per_channel(x):
     return x.size // x.shape[-1]
 
 
-class PlainLayer:
+class PlainLayer(Grouping):
     """Parameters, running statistics, and the arithmetic that the paper's algorithms ask for.
 
     `decay` weighs the old running value; None asks for the cumulative average. `gamma`, `beta`,
@@ -62,11 +70,17 @@ class PlainLayer:
     def forward(self, x, training):
         """Normalise, scale and shift; the running statistics stay as they are."""
         by_batch = self.uses_batch(training)
+        if by_batch:
+            self.expect_something_counted(x)
         mean, variance = self.statistics(x, training)
         epsilon = self.epsilon_for(training)
         normalised = self.normalise(x, mean, variance, epsilon)
-        output = self.scale_and_shift(normalised)
-        return Execution(x, mean, variance, epsilon, by_batch, training, output)
+        correction = None
+        if self.corrects(training):
+            correction = self.correction(mean, self.deviation(variance, epsilon))
+        output = self.scale_and_shift(self.correct(normalised, correction))
+        given = (x, mean, variance, epsilon, by_batch, training, output)
+        return Execution(*given, self.counting, correction)
 
     def statistics(self, x, training):
         """Return mean and variance that normalise the output."""
@@ -93,11 +107,13 @@ class PlainLayer:
 
     def batch_mean(self, x):
         """Return the mean of each channel."""
-        return sum_per_channel(x) / values_per_channel(x)
+        weights = self.weights_for_mean()
+        return self.sum_counted(x, weights) / self.number_of(x, weights)
 
     def batch_variance(self, x, mean):
         """Return the population variance of each channel, from the deviations."""
-        return sum_per_channel((x - mean) ** 2) / values_per_channel(x)
+        weights = self.weights_for_variance()
+        return self.sum_counted((x - mean) ** 2, weights) / self.number_of(x, weights)
 
     def epsilon_for(self, training):  # noqa: ARG002 - a faulty layer looks at the mode
         """Return the epsilon to use."""
@@ -123,9 +139,20 @@ class PlainLayer:
         if self.running_mean is None:
             return
         self.count_update()
-        mean, variance = self.batch_statistics(execution.x)
+        if self.renorm:
+            self.update_renormalised(execution)
+            return
+        mean, variance = self.fed(execution)
         self.move_mean(mean)
-        self.move_variance(self.variance_for_running(variance, execution.x))
+        self.move_variance(variance)
+
+    def fed(self, execution):
+        """Return what an execution feeds the running statistics: of groups, their mean."""
+        if execution.parts:
+            found = [self.fed(part) for part in execution.parts]
+            return [sum(each) / len(found) for each in zip(*found, strict=True)]
+        mean, variance = self.batch_statistics(execution.x)
+        return mean, self.variance_for_running(variance, execution.x)
 
     def count_update(self):
         """Count one more update, where the layer counts them."""
@@ -178,7 +205,8 @@ class PlainLayer:
         )
         seen = {"dx": self.gradient_of_x(execution, dy)}
         if "gamma" in self.learned():
-            seen["dgamma"] = self.gradient_of_gamma(normalised, execution.x, dy)
+            corrected = self.correct(normalised, execution.correction)
+            seen["dgamma"] = self.gradient_of_gamma(corrected, execution.x, dy)
         if "beta" in self.learned():
             seen["dbeta"] = self.gradient_of_beta(dy)
         return seen
@@ -189,8 +217,11 @@ class PlainLayer:
 
     def gradient_of_x(self, execution, dy):
         """Return dx: through x̂, and in training also through the batch mean and variance."""
-        n = values_per_channel(execution.x)
+        weights = self.weights_for_gradient(execution) if execution.training else None
+        n = self.number_of(execution.x, weights)
         dnormalised = dy if self.gamma is None else dy * self.gamma
+        if execution.correction is not None:
+            dnormalised = dnormalised * execution.correction[0]
         inverse = 1 / self.deviation(execution.variance, execution.epsilon)
         dx = dnormalised * inverse
         if not self.flows_through_statistics(execution):
@@ -201,7 +232,8 @@ class PlainLayer:
         # The paper's dmean has a second term, a multiple of the sum of `centred`, which is 0.
         dmean = self.gradient_of_mean(dnormalised, inverse)
         inside = self.inside_the_variance(execution, centred)
-        return dx + dvariance * 2 * inside / self.divisor(execution) + dmean / n
+        through = dvariance * 2 * inside / self.divisor(execution) + dmean / n
+        return dx + (through if weights is None else column(weights) * through)
 
     def inside_the_variance(self, execution, centred):  # noqa: ARG002 - a faulty layer asks it
         """Return x less the mean as the variance has it, whose derivative is twice this over n."""
@@ -217,7 +249,8 @@ class PlainLayer:
 
     def divisor(self, execution):
         """Return what divided the squares in the variance that normalised."""
-        return values_per_channel(execution.x)
+        weights = self.weights_for_gradient(execution) if execution.training else None
+        return self.number_of(execution.x, weights)
 
     def gradient_of_variance(self, dnormalised, centred, slope):
         """Return the loss's gradient with respect to the batch variance."""
@@ -274,5 +307,5 @@ class SampleVarianceLayer(PlainLayer):
 
     def variance_for_running(self, variance, x):
         """Return the sample variance; a single value has the population's."""
-        n = values_per_channel(x)
+        n = self.number_of(x, self.weights_for_variance())
         return variance * n / max(n - 1, 1)

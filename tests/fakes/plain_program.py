@@ -22,8 +22,14 @@ EVERYWHERE = frozenset(
         "running_mean",
         "running_variance",
         "channel_axis",
+        "renorm",
+        "renorm_clipping",
+        "renorm_decay",
+        "virtual_batch_size",
+        "input_dtype",
     }
 )
+RENORMALISING = ("renorm_mean", "renorm_deviation", "running_deviation")
 
 
 class PlainProgram:
@@ -54,6 +60,10 @@ class PlainProgram:
         self.built = False
         with framework_call():
             self.bn = self.construct(layer)
+        self.bn.group_size = layer.get("virtual_batch_size")
+        if layer.get("renorm", False):
+            clipping = dict(layer.get("renorm_clipping", ()))
+            self.bn.start_renormalising(clipping, layer.get("renorm_decay", 0.99))
 
     def construct(self, layer):
         """Return the layer the canonical arguments describe."""
@@ -113,18 +123,67 @@ class PlainProgram:
             raise TypeError(message)
         return momentum
 
+    def channel_axis(self, rank):  # noqa: ARG002 - a faulty program looks at the rank
+        """Return the axis of the user's arrays that holds the channels."""
+        said = self.layer.get("channel_axis", "last")
+        return {"last": -1, "default": self.default_channel_axis}.get(said, said)
+
     def canonical(self, x):
-        """Return the user's array in the layer's dtype with the channels last."""
-        if self.layer.get("channel_axis", "last") == "default":
-            x = np.moveaxis(x, self.default_channel_axis, -1)
-        return np.asarray(x, self.arithmetic)
+        """Return the user's array as the layer reads it, with the channels last."""
+        x = np.moveaxis(x, self.channel_axis(x.ndim), -1)
+        x = x.astype(self.dtype_read())
+        wide = self.another_dtype == "output" and self.dtype_given() != self.dtype
+        return x.astype(np.result_type(self.arithmetic, x.dtype) if wide else self.arithmetic)
 
     def as_given(self, x):
-        """Return a canonical array in the layer's dtype, the channels where the user has them."""
-        x = x.astype(self.dtype)
-        if self.layer.get("channel_axis", "last") == "default":
-            return np.moveaxis(x, -1, self.default_channel_axis)
-        return x
+        """Return a canonical array in the output's dtype, the channels where the user has them."""
+        return np.moveaxis(x.astype(self.dtype_of_output()), -1, self.channel_axis(x.ndim))
+
+    def as_gradient(self, x):
+        """Return the same in the input's dtype, by way of the dtype the input was cast to."""
+        x = x.astype(self.dtype_read()).astype(self.dtype_given())
+        return np.moveaxis(x, -1, self.channel_axis(x.ndim))
+
+    # Input of another dtype than the layer's.
+
+    another_dtype = "cast"
+
+    def dtype_given(self):
+        """Return the dtype of the input."""
+        return np.dtype(self.layer.get("input_dtype", self.dtype))
+
+    def dtype_read(self):
+        """Return the dtype the input is cast to before anything is computed from it."""
+        return self.dtype_of_output()
+
+    def dtype_of_output(self):
+        """Return the dtype of the output."""
+        return self.dtype if self.another_dtype == "cast" else self.dtype_given()
+
+    def check(self, x, training):  # noqa: ARG002 - a faulty program looks at the mode
+        """Raise an error for an input the layer does not take."""
+        if x.ndim != self.layer["rank"] and not self.takes_rank(x.ndim):
+            message = f"expected rank {self.layer['rank']}, found {x.ndim}"
+            raise ValueError(message)
+        channels = x.shape[self.channel_axis(x.ndim)]
+        if not self.takes_channels(channels):
+            message = f"expected {self.layer['channels']} channels, found {channels}"
+            raise ValueError(message)
+        if self.dtype_given() != self.dtype and not self.takes_dtype():
+            message = f"expected {self.dtype}, found {self.dtype_given()}"
+            raise TypeError(message)
+
+    def takes_channels(self, channels):
+        """Tell whether so many channels are taken."""
+        return channels == self.layer["channels"]
+
+    def takes_dtype(self):
+        """Tell whether another dtype than the layer's is taken; what a policy casts always is."""
+        return self.another_dtype != "refused" or "policy" in self.layer
+
+    def takes_rank(self, rank):  # noqa: ARG002 - a style may look at it
+        """Tell whether another rank than the layer's is taken."""
+        return False
 
     def refuse(self, error):
         """Raise an error as the framework's own."""
@@ -155,7 +214,7 @@ class PlainProgram:
 
     def run_updates(self, execution, updates):  # noqa: ARG002 - only deferred updates ask
         """Update the running statistics within the call."""
-        self.bn.update(execution)
+        self.bn.update_by(execution)
 
     def accept_updates(self, updates):
         """Raise NotExpressible for what a user cannot do about deferred updates here."""
@@ -172,18 +231,36 @@ class PlainProgram:
     def run(self, x, requested, updates="documented"):
         """Execute the layer once."""
         with framework_call(), np.errstate(all="ignore"):
-            execution = self.bn.forward(self.canonical(x), self.trains(requested))
+            self.check(x, self.trains(requested))
+            execution = self.bn.execute(self.canonical(x), self.trains(requested))
             if self.moves(requested):
                 self.run_updates(execution, updates)
             self.store()
         return execution
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights):
+    def call(  # noqa: PLR0913, PLR0917 - each argument of the step
+        self,
+        x,
+        training,
+        dy,
+        mode,
+        updates,
+        repeat,
+        dx_weights,
+        mask=None,
+        weights=None,
+        memory=None,
+    ):
         """Execute the layer, with its gradients where `dy` is given, twice for `dx_weights`."""
         self.accept_updates(updates)
+        x, dy, dx_weights = (
+            each if each is None else arranged(each, memory) for each in (x, dy, dx_weights)
+        )
         requested = self.resolve(training, mode)
+        self.bn.counting = self.counting(x, mask, weights)
         for _ in range(repeat):
             execution = self.run(x, requested, updates)
+        self.bn.counting = None
         seen = {"output": self.as_given(execution.output)}
         if dy is not None:
             seen.update(self.gradients(execution, dy))
@@ -191,10 +268,21 @@ class PlainProgram:
             seen["second_dx"] = self.second_gradient(execution, dy, dx_weights)
         return seen
 
+    def counting(self, x, mask, weights):
+        """Return how much each position of each sample counts; None where all count alike."""
+        if mask is None and weights is None:
+            return None
+        counting = np.ones(x.shape[:-1], self.arithmetic)
+        if mask is not None:
+            counting = counting * (np.asarray(mask) != 0)
+        if weights is not None:
+            counting = counting * np.reshape(weights, (-1,) + (1,) * (counting.ndim - 1))
+        return counting.astype(self.arithmetic)
+
     def gradients(self, execution, dy):
         """Return dx, and the gradients of the parameters that are not frozen."""
         gradients = self.backward(execution, self.canonical(dy))
-        seen = {"dx": self.as_given(gradients.pop("dx"))}
+        seen = {"dx": self.as_gradient(gradients.pop("dx"))}
         if self.learns_from(execution):
             for name, value in gradients.items():
                 seen[name] = np.asarray(value, self.storage(name[1:]))
@@ -203,20 +291,30 @@ class PlainProgram:
     def backward(self, execution, dy):
         """Return every gradient of a canonical dy."""
         with framework_call(), np.errstate(all="ignore"):
-            return self.bn.gradients(execution, dy)
+            return self.bn.differentiate(execution, dy)
 
     def second_gradient(self, execution, dy, dx_weights):
         """Return the gradient of ``sum(dx_weights·dx)`` with respect to x."""
         given = self.canonical(dy), self.canonical(dx_weights)
         with framework_call(), np.errstate(all="ignore"):
-            return self.as_given(self.bn.second_gradient(execution, *given))
+            return self.as_gradient(self.bn.second_gradient(execution, *given))
 
-    def call_twice(self, first, second, training, form):  # noqa: ARG002 - both forms are alike
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):  # noqa: ARG002 - both forms are alike
         """Apply the one layer to two inputs."""
         requested = self.resolve(training)
         executions = [self.run(x, requested) for x in (first, second)]
         outputs = [self.as_given(execution.output) for execution in executions]
-        return {"output": outputs[0], "second_output": outputs[1]}
+        seen = {"output": outputs[0], "second_output": outputs[1]}
+        if first_dy is not None:
+            pairs = zip(executions, (first_dy, second_dy), strict=True)
+            one, other = (self.gradients(execution, dy) for execution, dy in pairs)
+            seen.update(self.added_up(one, other))
+        return seen
+
+    def added_up(self, one, other):
+        """Return the gradients of two applications: one to each input, sums to the parameters."""
+        found = {name: one[name] + other[name] for name in one if name != "dx"}
+        return {**found, "dx": one["dx"], "dx_of_second": other["dx"]}
 
     def enclose(self, training, form):
         """Put the layer in a model, which may say the mode itself."""
@@ -271,7 +369,8 @@ class PlainProgram:
         """Return the state a user can see; before the layer is built there is none."""
         if not self.built:
             return {}
-        variables = {name: getattr(self.bn, name) for name, _ in self.initial}
+        names = (*(name for name, _ in self.initial), *RENORMALISING)
+        variables = {name: getattr(self.bn, name) for name in names}
         seen = {
             name: np.array(value, self.storage(name))
             for name, value in variables.items()
@@ -281,6 +380,20 @@ class PlainProgram:
             seen["updates_counted"] = np.array(self.bn.updates_counted)
         seen["trainable_parameters"] = np.int64(len(self.bn.learned()) if self.learns() else 0)
         return seen
+
+
+def arranged(x, memory):
+    """Return an array of the same values that lie in memory otherwise than one after the other."""
+    if memory in {"strided", None}:
+        wide = np.full((*x.shape[:-1], 2 * x.shape[-1]), np.nan, x.dtype)
+        wide[..., ::2] = x
+        return x if memory is None else wide[..., ::2]
+    if memory == "channels-last":
+        return np.moveaxis(np.moveaxis(x, 1, -1).copy(), -1, 1)
+    if memory == "transposed":
+        return x.T.copy().T
+    assert memory == "expanded"
+    return np.broadcast_to(x[:, :1].copy(), x.shape)
 
 
 def fed(tag, mode):

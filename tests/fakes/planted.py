@@ -5,8 +5,14 @@ from __future__ import annotations
 from tests.fakes import (
     planted_argument,
     planted_arithmetic,
+    planted_deeper,
     planted_deferred,
+    planted_dtypes,
+    planted_features,
     planted_habits,
+    planted_input,
+    planted_layout,
+    planted_limits,
     planted_switch,
     planted_values,
 )
@@ -18,6 +24,12 @@ PARTS = (
     planted_deferred,
     planted_values,
     planted_habits,
+    planted_deeper,
+    planted_limits,
+    planted_features,
+    planted_input,
+    planted_layout,
+    planted_dtypes,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}

@@ -198,9 +198,9 @@ class SharedLayer(Program):
         else:
             self.together.append(execution)
 
-    def call_twice(self, first, second, training, form):
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
         self.together = []
-        seen = super().call_twice(first, second, training, form)
+        seen = super().call_twice(first, second, training, form, first_dy, second_dy)
         self.settle(self.together)
         self.together = None
         return seen

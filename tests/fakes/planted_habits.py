@@ -108,12 +108,12 @@ class UpdatesTogether:
         """Return the orders to take in turn in models of a form; None leaves it to the style."""
         return
 
-    def call_twice(self, first, second, training, form):
+    def call_twice(self, first, second, training, form, first_dy=None, second_dy=None):
         orders = self.orders(form)
         if orders is None:
-            return super().call_twice(first, second, training, form)
+            return super().call_twice(first, second, training, form, first_dy, second_dy)
         self.executions = []
-        seen = super().call_twice(first, second, training, form)
+        seen = super().call_twice(first, second, training, form, first_dy, second_dy)
         executions, self.executions = self.executions, None
         self.settle(executions, next(orders))
         return seen

@@ -684,7 +684,7 @@ class EmptyBatchRuinsTheMean:
 @layer(
     "nan-kept-out",
     "argument switch deferred",
-    "A channel with a NaN in the batch keeps its running statistics.",
+    "A channel with a NaN or an infinity in the batch keeps its running statistics.",
     {"non-finite-input": "kept out"},
 )
 class NaNKeptOut:
@@ -692,7 +692,7 @@ class NaNKeptOut:
         before = {name: getattr(self, name) for name in RUNNING}
         super().update(execution)
         x = execution.x
-        spoiled = np.isnan(x).any(axis=tuple(range(x.ndim - 1)))
+        spoiled = ~np.isfinite(x).all(axis=tuple(range(x.ndim - 1)))
         for name, old in before.items():
             if old is not None:
                 setattr(self, name, np.where(spoiled, old, getattr(self, name)))

@@ -5,6 +5,7 @@ Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
 
 from __future__ import annotations
 
+import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
 import numpy as np
 
 from adapters.answers import VALUES_OF_TRAINING, NotExpressible, framework_call
@@ -21,6 +22,10 @@ class Layer(SampleVarianceLayer):
     """Refuses to train on less than two values per channel; can put its statistics back."""
 
     least_values = 2
+    when_all_is_masked = "refused"
+    keeps_masked_out = False
+    own_averages = averages_deviation = raises_deviation = False
+    least_ratio_from_rmax = True
     reset_to = (0, 1)
 
     def forward(self, x, training):
@@ -53,13 +58,33 @@ class Program(PlainProgram):
     default_channel_axis = 1
     counts_updates = True
     starts_training = True
+    dtypes = ("float16", "bfloat16", "float32", "float64")
+    another_dtype = "output"
 
     def __init__(self, layer):
         if layer.get("center", True) != layer.get("scale", True):
             reason = "`affine` switches gamma and beta only together."
             raise NotExpressible(reason)
+        if not isinstance(layer.get("channel_axis", "last"), str):
+            reason = "The channels are always second; there is no argument for it."
+            raise NotExpressible(reason)
         super().__init__(layer)
         self.training = self.starts_training
+
+    def takes_rank(self, rank):
+        """One class serves vectors and sequences of them."""
+        return {rank, self.layer["rank"]} == {2, 3}
+
+    def cast(self, dtype):
+        """Cast the parameters and the running statistics, not the counter."""
+        self.dtype = np.dtype(dtype)
+        self.arithmetic = self.dtype_of_arithmetic()
+        for name, _ in self.initial:
+            value = getattr(self.bn, name)
+            if value is not None:
+                with np.errstate(all="ignore"):
+                    kept = value.astype(self.storage(name))
+                setattr(self.bn, name, kept.astype(self.arithmetic))
 
     def decay(self):
         """Return what is left for the old value; None asks for the cumulative average."""
