@@ -391,6 +391,7 @@ NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
     "set_trainable": "`trainable` is an argument of batch_norm; nothing changes it afterwards.",
+    "set_tracking": "The function always keeps moving statistics.",
     "reset_statistics": "TF1 has no operation that puts the running statistics back.",
     "call.mask": "batch_norm takes weights of the samples, and no mask of positions.",
 }

@@ -45,6 +45,7 @@ class Switches:
     remembered: Run | None = None
     enclosed: Enclose | None = None
     model_trainable: bool = True
+    tracking: bool = True
 
     def __post_init__(self) -> None:
         """Start with the constructor's `trainable`."""

@@ -16,6 +16,7 @@ from suites import (
     masks,
     modes,
     momentum,
+    more_modes,
     non_finite,
     renormalisation,
     running_statistics,
@@ -41,6 +42,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *masks.SCENARIOS,
     *renormalisation.SCENARIOS,
     *virtual_batch.SCENARIOS,
+    *more_modes.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

@@ -269,6 +269,16 @@ class Cast:
     dtype: Dtype
 
 
+@dataclass(frozen=True)
+class SetTracking:
+    """Have a layer that exists, with running statistics, keep them as they are, or move again.
+
+    In PyTorch: ``track_running_stats = value``.
+    """
+
+    value: bool
+
+
 Step = (
     Build
     | Call
@@ -283,6 +293,7 @@ Step = (
     | SetTrainable
     | ResetStatistics
     | Cast
+    | SetTracking
 )
 
 

@@ -28,6 +28,7 @@ from suites.vocabulary import (
     Predict,
     ResetStatistics,
     Scenario,
+    SetTracking,
     SetTrainable,
     Tensor,
     Training,
@@ -334,6 +335,10 @@ QUESTIONS = {
         (CallTwice(FOUR, OTHER, training=TRUE, form="functional"),) * 2,
     ),
     "reset": ({}, (TRAIN, ResetStatistics())),
+    "tracking switched": (
+        {},
+        (SetTracking(value=False), TRAIN, INFER, SetTracking(value=True), TRAIN),
+    ),
     "modes": ({}, (EvalMode(), Call(FOUR, dy=WEIGHTS), TrainMode(), Call(FOUR))),
     "modes of a model": ({}, (Enclose(), EvalMode("model"), Call(FOUR), TrainMode("model"))),
     "frozen from the start": ({"trainable": False}, (TRAIN, Enclose(), FIT)),
