@@ -32,6 +32,14 @@ from adapters.answers import (
     only,
     training_keyword,
 )
+from adapters.contrib_state import (
+    INITIALIZERS,
+    PENALTIES,
+    VARIABLES,
+    Stateful,
+    parameter_arguments,
+    with_penalties,
+)
 
 tf.logging.set_verbosity(tf.logging.ERROR)
 
@@ -47,12 +55,6 @@ RENAMED = {
     "renorm": "renorm",
     "renorm_decay": "renorm_decay",
 }
-VARIABLES = {
-    "gamma": "gamma",
-    "beta": "beta",
-    "running_mean": "moving_mean",
-    "running_variance": "moving_variance",
-}
 # What a renormalising layer keeps besides. Before 1.15 the pair was kept divided by a weight of its
 # own, which makes it no average to look at.
 RENORMALISING = {
@@ -61,15 +63,18 @@ RENORMALISING = {
     "running_deviation": "moving_stddev",
 }
 WEIGHT_OF_A_PAIR = "bn/renorm_mean_weight"
+# The channels are last in contrib's default layout, so `channel_axis` asks for nothing.
 OTHERS = {
     "channels",
     "rank",
     "dtype",
     "updates_in_place",
     "channel_axis",
+    "channel_axis_argument",
     "input_dtype",
     "renorm_clipping",
 }
+OTHERS |= set(INITIALIZERS) | set(PENALTIES)
 ONE_THREAD = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
@@ -85,12 +90,7 @@ def batch_norm_arguments(layer):
         arguments["updates_collections"] = None
     if "renorm_clipping" in layer:
         arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
-    initial = {
-        VARIABLES[name]: tf.constant_initializer(layer[name]) for name in VARIABLES if name in layer
-    }
-    if initial:
-        arguments["param_initializers"] = initial
-    return arguments
+    return dict(arguments, **parameter_arguments(layer))
 
 
 def data_format(layer):
@@ -98,9 +98,9 @@ def data_format(layer):
 
     The channels are last in contrib's default layout, so otherwise nothing needs to be said.
     """
-    axis = layer.get("channel_axis", "last")
-    if isinstance(axis, str):
+    if "channel_axis_argument" not in layer:
         return {}
+    axis = layer["channel_axis_argument"]
     if axis not in (1, layer["rank"] - 1):
         raise NotExpressible("data_format names the second axis (NCHW) or the last (NHWC).")
     return {"data_format": "NHWC" if axis == layer["rank"] - 1 else "NCHW"}
@@ -119,7 +119,7 @@ class Application:
         self.loss = tf.reduce_mean(tf.reduce_sum(self.dy * output, axis=axes))
 
 
-class Program:
+class Program(Stateful):
     """One graph, its session, and the applications of `batch_norm` made so far."""
 
     def __init__(self, layer):
@@ -328,7 +328,7 @@ class Program:
         training = self.said("absent", otherwise="True")
         train = self.train_operation(training, learning_rate, updates)
         application = self.application(training)
-        fetches = {"loss": application.loss}
+        fetches = {"loss": self.loss(training)}
         size = batch_size or len(x)
         for _ in range(epochs):
             total = 0.0
@@ -338,23 +338,29 @@ class Program:
                 total += float(self.run(fetches, train, feed)["loss"]) * len(x[batch])
         return {"loss": np.array(total / len(x))}
 
+    def loss(self, training):
+        """Return the loss of an application, with the penalties."""
+        loss = self.application(training).loss
+        return self.once(("loss", training), lambda: with_penalties(loss, self.layer))
+
     def train_operation(self, training, learning_rate, updates):
         """Return what the training loop runs; without trainable variables, the updates alone."""
-        application = self.application(training)
+        application, loss = self.application(training), self.loss(training)
         update_operations = [] if updates == "forgotten" else application.updates
 
         def make():
             if not tf.trainable_variables():
                 return update_operations
             with tf.control_dependencies(update_operations):
-                return tf.train.GradientDescentOptimizer(learning_rate).minimize(application.loss)
+                return tf.train.GradientDescentOptimizer(learning_rate).minimize(loss)
 
         return self.once(("train", training, learning_rate, updates), make)
 
     def evaluate(self, x, dy):
         """Run the loss of the inference application."""
-        application = self.application(self.said("absent", otherwise="False"))
-        return self.run({"loss": application.loss}, [], {self.x: x, application.dy: dy})
+        training = self.said("absent", otherwise="False")
+        feed = {self.x: x, self.application(training).dy: dy}
+        return self.run({"loss": self.loss(training)}, [], feed)
 
     def predict(self, x, repeat):
         """Run the inference application."""
@@ -391,6 +397,7 @@ NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
     "set_trainable": "`trainable` is an argument of batch_norm; nothing changes it afterwards.",
+    "fit.weight_decay": "tf.train.GradientDescentOptimizer takes no weight decay.",
     "set_tracking": "The function always keeps moving statistics.",
     "reset_statistics": "TF1 has no operation that puts the running statistics back.",
     "call.mask": "batch_norm takes weights of the samples, and no mask of positions.",

@@ -15,6 +15,7 @@ from adapters.answers import (
     only,
     training_keyword,
 )
+from adapters.keras_state import OBJECTS, VARIABLES, Stateful, object_arguments
 
 if os.environ.get("KERAS_BACKEND") == "torch":
     from adapters import keras_on_torch as backend
@@ -34,6 +35,7 @@ RENAMED = {
     "trainable": "trainable",
     "dtype": "dtype",
     "policy": "dtype",
+    "channel_axis_argument": "axis",
 }
 if KERAS_2:
     RENAMED.update(fused="fused", virtual_batch_size="virtual_batch_size")
@@ -43,12 +45,6 @@ RENORMALISES = KERAS_2 or "renorm" in inspect.signature(CLASS.__init__).paramete
 if RENORMALISES:
     RENAMED.update(renorm="renorm", renorm_decay="renorm_momentum")
 MASKS = "mask" in inspect.signature(CLASS.call).parameters
-VARIABLES = {
-    "gamma": "gamma",
-    "beta": "beta",
-    "running_mean": "moving_mean",
-    "running_variance": "moving_variance",
-}
 # What a renormalising layer keeps besides; all of it is among its weights.
 RENORMALISING = {
     "renorm_mean": "renorm_mean",
@@ -87,30 +83,30 @@ class Subclassed(WithoutTraining):
         return self.bn(x, **(self.written or {"training": training}))
 
 
-class Program:
+class Program(Stateful):
     """One layer and, once enclosed, the model around it."""
 
     def __init__(self, layer):
-        others = OTHERS | ({"renorm_clipping"} if RENORMALISES else set())
+        others = OTHERS | OBJECTS | ({"renorm_clipping"} if RENORMALISES else set())
         only(set(RENAMED) | set(VARIABLES) | others, layer, "keras.layers.BatchNormalization")
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
         self.layer = layer
-        axis = layer.get("channel_axis", "last")
+        # The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
+        axis = layer.get("channel_axis_argument", -1)
         arguments = {RENAMED[name]: layer[name] for name in RENAMED if name in layer}
         if "renorm_clipping" in layer:
             arguments["renorm_clipping"] = dict(layer["renorm_clipping"])
-        if isinstance(axis, str):
-            axis = -1  # The channels are last in Keras's default layout: nothing to say.
-        else:
-            arguments["axis"] = axis
         shape = [None] * layer["rank"]
         shape[axis] = layer["channels"]
         self.shape = tuple(shape)
         self.dtype = layer.get("input_dtype", layer["dtype"])
         with framework_call():
+            arguments.update(object_arguments(layer))
             self.bn = keras.layers.BatchNormalization(**arguments)
         self.model = None
+        self.written = ("absent", "functional")
+        self.own_classes = {"WeightedSum": WeightedSum}
         self.compiled = self.ready_to_fit = False
 
     def close(self):
@@ -141,7 +137,9 @@ class Program:
             value = np.reshape(value, tuple(variable.shape))
         backend.assign(variable, value)
 
-    def call(self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, memory=None):
+    def call(  # noqa: PLR0913, PLR0917 - each argument of the step
+        self, x, training, dy, mode, updates, repeat, dx_weights, mask=None, memory=None
+    ):
         """Call the model, or the bare layer while there is none.
 
         Keras runs its updates in the call: a user who forgets them does what the documents ask.
@@ -240,6 +238,7 @@ class Program:
 
     def enclose(self, training, form):
         """Make a model of the one layer, functional or as a subclass."""
+        self.written = (training, form)
         written = training_keyword(training)
         with framework_call():
             if form == "functional":
@@ -249,10 +248,10 @@ class Program:
                 subclass = {"subclassed": Subclassed, "without-training": WithoutTraining}[form]
                 self.model = subclass(self.bn, written)
 
-    def compile(self, learning_rate):
+    def compile(self, learning_rate, **decay):
         """Compile with plain SGD; execution stays Keras's default, a graph without XLA on a CPU."""
         with framework_call():
-            optimizer = keras.optimizers.SGD(learning_rate)
+            optimizer = keras.optimizers.SGD(learning_rate, **decay)
             self.model.compile(optimizer, loss=self.loss())
         self.compiled = self.ready_to_fit = True
 
@@ -260,9 +259,22 @@ class Program:
         """Return the loss, in the layer's dtype: Keras 3 computes it in float32 otherwise."""
         return WeightedSum(**({} if KERAS_2 else {"dtype": self.layer["dtype"]}))
 
-    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):  # noqa: ARG002 - see `call`
+    def fit(
+        self,
+        x,
+        dy,
+        batch_size,
+        epochs,
+        learning_rate,
+        updates,  # noqa: ARG002 - see `call`
+        weight_decay=None,
+    ):
         """Train with `fit`, compiling first where the user has not."""
-        if not self.ready_to_fit:
+        if weight_decay is not None:
+            if "weight_decay" not in inspect.signature(keras.optimizers.SGD).parameters:
+                raise NotExpressible("The SGD of this Keras takes no weight decay.")
+            self.compile(learning_rate, weight_decay=weight_decay)
+        elif not self.ready_to_fit:
             self.compile(learning_rate)
         size = batch_size or len(x)
         with framework_call():

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from adapters.answers import VALUES_OF_TRAINING, NotExpressible, framework_call, only
+from adapters.pytorch_state import Stateful
 from adapters.torch_memory import arranged
 from adapters.wire import Bfloat16
 
@@ -96,7 +97,7 @@ class Enclosing(torch.nn.Module):
         return self.bn(x)
 
 
-class Program:
+class Program(Stateful):
     """One layer and, once enclosed, the model around it."""
 
     def __init__(self, layer):
@@ -104,8 +105,6 @@ class Program:
         torch.manual_seed(0)  # PyTorch before 1.2 draws gamma
         self.layer = layer
         self.dtype = dtype_named(layer["dtype"])
-        if not isinstance(layer.get("channel_axis", "last"), str):
-            raise NotExpressible(AXIS)
         self.canonical = layer.get("channel_axis", "last") == "last"
         with framework_call():
             self.bn = MODULES[layer["rank"]](layer["channels"], **module_arguments(layer))
@@ -233,10 +232,21 @@ class Program:
             raise NotExpressible("A PyTorch model's forward pass has no `training` to hand on.")
         self.model = torch.nn.Sequential(self.bn) if form == "functional" else Enclosing(self.bn)
 
-    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):  # noqa: ARG002 - see `call`
+    def fit(
+        self,
+        x,
+        dy,
+        batch_size,
+        epochs,
+        learning_rate,
+        updates,  # noqa: ARG002 - see `call`
+        weight_decay=0,
+    ):
         """The training loop of the PyTorch tutorials."""
         parameters = [p for p in self.model.parameters() if p.requires_grad]
-        optimizer = torch.optim.SGD(parameters, lr=learning_rate) if parameters else None
+        optimizer = None
+        if parameters:
+            optimizer = torch.optim.SGD(parameters, lr=learning_rate, weight_decay=weight_decay)
         self.model.train()
         size = batch_size or len(x)
         for _ in range(epochs):
@@ -321,7 +331,6 @@ class Program:
         return seen
 
 
-AXIS = "torch.nn.BatchNorm has no argument for the channel axis: it is always the second."
 NOT_EXPRESSIBLE = {
     "compile": "PyTorch has no step that prepares a model for training.",
     "call.mask": "The modules take no mask.",

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from harness.changes import Changes, changes
 from harness.complaint import Complaint
 from harness.evaluation import Evaluation, of_run, of_session
-from harness.implementations import Implementation, known, public, registered
+from harness.implementations import Implementation, known, public, registered, untransformed
 from harness.install import Unavailable
 from harness.releases import newest_of, release_of
 from harness.resolution import SMALLER
@@ -133,10 +133,10 @@ def resting_on(release: Release, names: Sequence[str] = ()) -> list[Implementati
 
     Raises Complaint where no adapter can drive it.
     """
-    candidates = [known(name, registered(), "implementation") for name in names] or registered()
+    asked = [known(name, registered(), "implementation") for name in names]
     found = [
         registered()[name].at({release.package: release.version})
-        for name in candidates
+        for name in asked or untransformed()
         if registered()[name].drives(release.package, release.version)
     ]
     if not found:

@@ -13,6 +13,7 @@ zero_debias, dtype, input, layout, execution and device; never a scenario. Its `
 the declaration to versions of a package the implementation rests on: ``version = "torch>=1.5"``, or
 a list of such of which all must hold.
 ``[measured]`` names the versions the values were measured at; for later ones they are `assumed`.
+A file of another execution, such as ``torch+compile.toml``, has only the axes on which it differs.
 An axis the implementation has no occasion to choose on has ``value = "not applicable"`` and `why`.
 """
 
@@ -90,6 +91,12 @@ class Declarations:
             for name, at in self.measured.items()
             if name in versions
         )
+
+    def changed(self, own: Declarations) -> Declarations:
+        """Return these declarations with others on the axes of which `own` speaks."""
+        axes = {entry.axis for entry in own.entries}
+        kept = tuple(entry for entry in self.entries if entry.axis not in axes)
+        return Declarations((*kept, *own.entries), {**self.measured, **own.measured})
 
     def of(self, versions: Versions) -> Declarations:
         """Return what is declared of these versions."""
@@ -230,9 +237,9 @@ def written(argument: bool | Absent) -> str:
 
 def layout_of(layer: Layer) -> str:
     """Return where a layer's channels are said to be; named last is the same as last."""
-    axis = layer.channel_axis
-    if isinstance(axis, str):
-        return axis
+    axis = layer.channel_axis_argument
+    if isinstance(axis, Absent):
+        return layer.channel_axis
     axis %= layer.rank
     return "last" if axis == layer.rank - 1 else "channels-second" if axis == 1 else "other"
 

@@ -114,7 +114,7 @@ def implementation(each: Implementation, session: Session) -> Json:
         "versions": versions,
         "python": header.get("python"),
         "platform": header.get("platform"),
-        "execution": each.execution,
+        "execution": each.transformation or each.execution,
         "device": each.device,
         "conventions": [
             {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -16,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 import adapters
 from harness import declarations
 from harness.complaint import Complaint
-from harness.declarations import Declarations
+from harness.declarations import Declaration, Declarations
 from harness.environments import Unavailable, pinned
 from harness.interpreters import first_interpreter
 from harness.known import Expectations, expectations
@@ -28,6 +29,10 @@ FOLDER = Path(adapters.__file__).parent
 THIS = "this"
 RELEASE = "release"
 FEW = 8
+UNDER = "+"
+"""Between the name of an implementation and that of another execution."""
+EXECUTION = "BNCONFORM_EXECUTION"
+"""The variable that tells an adapter which execution it is asked under."""
 NOTHING = Declarations((), {})
 
 
@@ -45,6 +50,8 @@ class Implementation:
     `instead_of` names the implementation this one stands in for where that one has no interpreter;
     one that is not `default` answers only where it is named. `succeeds` names the one that users of
     earlier versions had in its place.
+    `transformation` names what the framework makes of the layer before it is executed, such as a
+    compiled or an exported program; empty where that is nothing.
     """
 
     name: str
@@ -54,6 +61,7 @@ class Implementation:
     python: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     execution: str = "eager"
+    transformation: str = ""
     device: str = "cpu"
     instead_of: str | None = None
     succeeds: str | None = None
@@ -75,6 +83,14 @@ class Implementation:
     def in_force(self) -> Declarations:
         """Return what is declared of its versions; of those measured last where none is known."""
         return self.declared.of(self.versions or self.declared.measured)
+
+    @property
+    def own(self) -> tuple[Declaration, ...]:
+        """Return what is declared of it; of another execution, only what its base does not."""
+        if not self.transformation:
+            return self.in_force.entries
+        base = registered()[self.entry.partition(UNDER)[0]].declared.entries
+        return tuple(entry for entry in self.in_force.entries if entry not in base)
 
     @cached_property
     def expectations(self) -> Expectations:
@@ -152,7 +168,43 @@ class Implementation:
 def registered() -> dict[str, Implementation]:
     """Return every implementation by name, slowest import first."""
     entries = tomllib.loads((FOLDER / "implementations.toml").read_text(encoding="utf-8"))
-    return {name: read(name, entry) for name, entry in entries.items()}
+    under = {name: entry.pop("executions", {}) for name, entry in entries.items()}
+    found = {name: read(name, entry) for name, entry in entries.items()}
+    for name, executions in under.items():
+        for execution, changes in executions.items():
+            other = transformed(entries[name], found[name], execution, changes)
+            found[other.name] = other
+    return found
+
+
+def untransformed() -> dict[str, Implementation]:
+    """Return the implementations that execute the layer as it is, by name."""
+    return {name: each for name, each in registered().items() if not each.transformation}
+
+
+def transformed(
+    entry: Mapping[str, Any], base: Implementation, execution: str, changes: Mapping[str, Any]
+) -> Implementation:
+    """Return an implementation under another execution, such as ``torch+compile``.
+
+    `changes` are what its entry in the registry has otherwise. It declares what its base declares,
+    but on the axes that are in a file of its own; it never answers unless it is named.
+    """
+    name = f"{base.name}{UNDER}{execution}"
+    variables = {**base.variables, EXECUTION: execution}
+    title = f"{base.title}, {changes['title']}"
+    own = FOLDER / "declared" / f"{name}.toml"
+    declared = base.declared.changed(declarations.load(own)) if own.exists() else base.declared
+    taken = {**entry, "default": False, "instead_of": None, **changes}
+    told = {"title": title, "variables": variables, "python": tuple(changes.get("python", ()))}
+    found = Implementation(
+        name=name,
+        declared=declared,
+        transformation=execution,
+        **{**taken, **told},
+    )
+    used = in_use(found)
+    return replace(found, versions=used, used=used)
 
 
 def read(name: str, entry: dict[str, object]) -> Implementation:

@@ -1,13 +1,16 @@
 """Known issues: verdicts that are expected although they are not `conforms`.
 
 ``adapters/known_issues.toml`` holds ``[[issue]]`` tables with implementation, scenario, verdict,
-axis and value (the change of convention that explains it), link (upstream, or a standalone
-reproduction) and note; and where it is of some versions only, version (``"torch>=1.5"``). An entry
-that no longer holds, or no longer for that reason, makes the run red, so the list neither rots nor
-hides another fault.
+axis and value (the change of convention that explains it; or, of a refusal, what it ``says``), link
+(upstream, or a standalone reproduction) and note; and where it is of some versions only, version
+(``"torch>=1.5"``). In place of a scenario may stand ``steps``, which means every scenario that has
+one of them, ``but`` those named. An entry that no longer holds, or no longer for that reason, makes
+the run red, so the list neither rots nor hides another fault.
 
 ``adapters/not_expressible.toml`` holds for each implementation a list of scenarios, and of tables
-with version and scenarios for those that only some versions have no way to say.
+with version and scenarios for those that only some versions have no way to say. What holds of an
+implementation holds of it under another execution, such as ``torch+compile``, too; which may have
+more of both, or, as a table, the ``only`` scenarios that it has a way to say.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from harness.complaint import Complaint
 from harness.versions import ALWAYS, Condition, Versions, condition
 from reference.axis import Value
 from reference.chosen import admit
-from suites.catalogue import scenario_named
+from suites.catalogue import SCENARIOS, scenario_named
 
 FILE = Path(adapters.__file__).parent / "known_issues.toml"
 RECORD = Path(adapters.__file__).parent / "not_expressible.toml"
@@ -37,11 +40,16 @@ class KnownIssue:
     implementation: str
     scenario: str
     verdict: str
-    axis: str
-    value: str | float
     link: str
     note: str
+    axis: str = ""
+    value: str | float = ""
+    says: str = ""
     version: Condition = ALWAYS
+
+    def explains(self, explained: Collection[tuple[str, Value]], said: str) -> bool:
+        """Tell whether a verdict so explained, or of a refusal that said this, is this issue's."""
+        return self.says in said if self.says else (self.axis, self.value) in explained
 
 
 @dataclass(frozen=True)
@@ -56,18 +64,23 @@ class Expectations:
     inexpressible: frozenset[str] | None = None
 
     def admit(
-        self, scenario: str, verdict: str, explained: Collection[tuple[str, Value]] = ()
+        self,
+        scenario: str,
+        verdict: str,
+        explained: Collection[tuple[str, Value]] = (),
+        said: str = "",
     ) -> bool:
         """Tell whether a verdict is expected: a known issue strictly so, else a good verdict.
 
         `explained` are the changes of convention, axis and value, that explain the verdict; a known
-        issue must be among them.
+        issue must be among them, or else in what a refusal `said`.
         """
         issue = self.issues.get(scenario)
-        if issue is not None:
-            return verdict == issue.verdict and (issue.axis, issue.value) in explained
         if verdict == "not expressible":
-            return self.inexpressible is None or scenario in self.inexpressible
+            recorded = self.inexpressible or ()
+            return scenario in recorded or (issue is None and self.inexpressible is None)
+        if issue is not None:
+            return verdict == issue.verdict and issue.explains(explained, said)
         return verdict == "conforms"
 
 
@@ -76,14 +89,17 @@ NOTHING_RECORDED = Expectations()
 
 def expectations(implementation: str, versions: Versions) -> Expectations:
     """Return what is recorded of an implementation at these versions."""
-    held = [
-        issue
-        for issue in issues()
-        if issue.implementation == implementation and issue.version.holds(versions)
-    ]
-    return Expectations(
-        {issue.scenario: issue for issue in held}, not_expressible(implementation, versions)
-    )
+    base = implementation.partition("+")[0]
+    held = {
+        name: {
+            issue.scenario: issue
+            for issue in issues()
+            if issue.implementation == name and issue.version.holds(versions)
+        }
+        for name in (base, implementation)
+    }
+    lacking = not_expressible(implementation, versions)
+    return Expectations({**held[base], **held[implementation]}, lacking)
 
 
 @cache
@@ -93,7 +109,7 @@ def issues() -> tuple[KnownIssue, ...]:
         return ()
     try:
         entries = tomllib.loads(FILE.read_text(encoding="utf-8")).get("issue", [])
-        known = tuple(read_issue(entry) for entry in entries)
+        known = tuple(issue for entry in entries for issue in read_issues(entry))
     except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         raise Complaint(f"{FILE.name} is not a list of known issues: {error}.") from error
     for issue in known:
@@ -101,18 +117,26 @@ def issues() -> tuple[KnownIssue, ...]:
     return known
 
 
-def read_issue(entry: dict[str, Any]) -> KnownIssue:
-    """Return one entry of the file. Raises TypeError or ValueError for a bad one."""
+def read_issues(entry: dict[str, Any]) -> list[KnownIssue]:
+    """Return the issues of one entry of the file. Raises TypeError or ValueError for a bad one."""
+    entry = dict(entry)
     if "version" in entry:
-        entry = {**entry, "version": condition(entry["version"])}
-    return KnownIssue(**entry)
+        entry["version"] = condition(entry["version"])
+    steps, but = set(entry.pop("steps", ())), set(entry.pop("but", ()))
+    if not steps:
+        return [KnownIssue(**entry)]
+    shown = [each.name for each in SCENARIOS if any(type(s).__name__ in steps for s in each.steps)]
+    return [KnownIssue(scenario=name, **entry) for name in shown if name not in but]
 
 
 def admit_issue(issue: KnownIssue) -> None:
     """Raise Complaint for an issue that names nothing there is, or expects what needs no issue."""
     where = f"{FILE.name}, {issue.implementation}, {issue.scenario}"
+    if issue.says and issue.verdict != "refused":
+        raise Complaint(f"{where}: only a refusal is known by what it says.")
     try:
-        admit(issue.axis, issue.value)
+        if not issue.says:
+            admit(issue.axis, issue.value)
         scenario_named(issue.scenario)
     except (KeyError, ValueError) as error:
         raise Complaint(f"{where}: {error.args[0]} is not known.") from error
@@ -125,7 +149,12 @@ def not_expressible(implementation: str, versions: Versions) -> frozenset[str] |
 
     None for an implementation that is not recorded.
     """
+    base, under, _ = implementation.partition("+")
     entries = record().get(implementation)
+    if isinstance(entries, dict):
+        return frozenset(each.name for each in SCENARIOS) - set(entries["only"])
+    if under:
+        entries = [*record().get(base, ()), *(entries or ())]
     if entries is None:
         return None
     found = [entry for entry in entries if isinstance(entry, str)]
@@ -136,6 +165,6 @@ def not_expressible(implementation: str, versions: Versions) -> frozenset[str] |
 
 
 @cache
-def record() -> dict[str, list[Any]]:
+def record() -> dict[str, Any]:
     """Return what ``adapters/not_expressible.toml`` says."""
     return tomllib.loads(RECORD.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import reference
-from harness.implementations import Implementation, known, registered
+from harness.implementations import Implementation, known, registered, untransformed
 from harness.verdict import shown
 from harness.words import block, layer_in_words, scenario_in_words
 from reference.axis import Axis
@@ -137,7 +137,7 @@ def explain_scenario(each: Scenario) -> str:
 def declared_in(each: Scenario, axis: str) -> list[str]:
     """Return who declares which value of an axis for a scenario, and who cannot express it."""
     lines = []
-    for implementation in registered().values():
+    for implementation in untransformed().values():
         value = implementation.conventions(each).values[axis]
         said = shown(value)
         if each.name in (implementation.expectations.inexpressible or ()):
@@ -151,7 +151,7 @@ def explain_axis(axis: Axis) -> str:
     declared = [
         f"{each.name}: {value_of(entry)}"
         for each in registered().values()
-        for entry in each.in_force.entries
+        for entry in each.own
         if entry.axis == axis.id
     ]
     paper = "The paper is silent." if axis.paper is None else f"The paper: {shown(axis.paper)}."

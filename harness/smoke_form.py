@@ -15,15 +15,17 @@ from typing import Any, get_args
 
 from adapters.worker import method_name
 from harness.workers import first_line
-from suites.vocabulary import Step
+from suites.vocabulary import ABSENT, Step
 
 Json = Mapping[str, Any]
 
 STEPS: dict[str, tuple[str, ...]] = {
-    method_name(kind.__name__): tuple(field.name for field in fields(kind))
+    method_name(kind.__name__): tuple(
+        field.name for field in fields(kind) if field.default is not ABSENT
+    )
     for kind in get_args(Step)
 }
-"""The parameters of each step, by the name of the adapter's method."""
+"""The parameters each step needs, by the name of the adapter's method."""
 NEEDED = ("build", "call", "observe")
 OTHERS = ("observe", "close")
 CALLED_OTHERWISE = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from suites import vocabulary as say
-from suites.vocabulary import ABSENT, Layer, Scenario, Step, Tensor, Training
+from suites.vocabulary import ABSENT, Absent, Layer, Scenario, Step, Tensor, Training
 
 QUANTITIES = {
     "output": "output",
@@ -34,18 +34,34 @@ LAYER = {
     "track_running_statistics": "tracks running statistics",
     "zero_debias": "zero-debiasing asked for",
     "channel_axis": "channel axis",
+    "channel_axis_argument": "channel axis argument, handed over as it is",
     "input_dtype": "dtype of the input",
     "policy": "mixed precision",
     "rank": "rank of the input",
     "renorm": "renormalises",
     "renorm_clipping": "bounds of the renormalisation",
     "renorm_decay": "weight kept on the old averages of the renormalisation",
+    "gamma_penalty": "penalty λ·Σγ², λ",
+    "beta_penalty": "penalty λ·Σβ², λ",
 }
 MEMORY = {
     "transposed": "stored with its axes in reverse order",
     "channels-last": "stored with the channels innermost",
     "strided": "stored as every other value of a larger array",
     "expanded": "stored once for all positions of an axis",
+}
+RESTORED = {
+    "file": "save the whole in the framework's own format; go on with what is loaded",
+    "copy": "go on with a deep copy",
+    "weights-file": "save the state to a file; go on with a layer that loads it",
+    "memory": "hand the state in memory to another layer; go on with that",
+    "config": "go on with a layer made from the configuration of this one",
+    "clone": "go on with the framework's clone",
+}
+CHANGED = {
+    "without": "without its {}",
+    "short": "whose {} has a channel fewer",
+    "beyond": "with a {} that it does not keep",
 }
 UPDATES = {
     "documented": "",
@@ -162,7 +178,10 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line
             size = step.batch_size or step.x.shape[0]
             epochs = f" for {step.epochs} epochs" if step.epochs > 1 else ""
             shape = shape_in_words(step.x)
-            return f"train on {shape} values in batches of {size}{epochs}{UPDATES[step.updates]}"
+            decay = step.weight_decay
+            decayed = "" if isinstance(decay, Absent) else f", with weight decay {decay:g}"
+            more = f"{epochs}{decayed}{UPDATES[step.updates]}"
+            return f"train on {shape} values in batches of {size}{more}"
         case say.Evaluate():
             return f"evaluate on {shape_in_words(step.x)} values"
         case say.Predict():
@@ -180,3 +199,34 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line
             return "reset the running statistics"
         case say.Cast():
             return f"cast the layer to {step.dtype}"
+        case _:
+            return state_in_words(step)
+
+
+def state_in_words(step: Step) -> str:
+    """Return what a step does that saves, restores or copies."""
+    match step:
+        case say.Restore():
+            return restore_in_words(step)
+        case say.TrainACopy():
+            made = "deep copy" if step.how == "copy" else "layer that was handed the state"
+            return f"train a {made} on {shape_in_words(step.x)} values; go on with the original"
+        case say.KeepState():
+            return "take the state and hold on to it"
+        case say.PutBack():
+            return "load the state that was taken"
+        case say.LoadChanged():
+            return f"load its own state {CHANGED[step.change].format(quantity_in_words(step.of))}"
+    raise TypeError(step)
+
+
+def restore_in_words(step: say.Restore) -> str:
+    """Return a `Restore` in words."""
+    made = [
+        f"{LAYER.get(name, name)} {value:g}"
+        for name, value in (("decay", step.decay), ("epsilon", step.epsilon))
+        if not isinstance(value, Absent)
+    ]
+    otherwise = f", made with {' and '.join(made)}" if made else ""
+    switched = ", switched to evaluation before" if step.into == "evaluation" else ""
+    return f"{RESTORED[step.how]}{otherwise}{switched}"

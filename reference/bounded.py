@@ -24,12 +24,14 @@ class Bounded:
     @property
     def lower(self) -> Array:
         """Return the least admissible value."""
-        return self.value - self.bound
+        with np.errstate(invalid="ignore"):  # An infinite value may have an infinite bound.
+            return self.value - self.bound
 
     @property
     def upper(self) -> Array:
         """Return the greatest admissible value."""
-        return self.value + self.bound
+        with np.errstate(invalid="ignore"):
+            return self.value + self.bound
 
     @property
     def magnitude(self) -> Array:

@@ -290,12 +290,14 @@ NORMALISATION = (
     Axis(
         "second-order-gradient",
         "choice",
-        ("complete", "without the mean inside the variance"),
+        ("complete", "without the mean inside the variance", "refused"),
         question="Is the gradient of a gradient right?",
         meaning="Whether differentiating the gradient to the input once more follows the mean "
-        "inside the variance too, or holds it constant, which the first gradient does not show.",
+        "inside the variance too, holds it constant, which the first gradient does not show, or "
+        "is refused.",
         consequence="A penalty on gradients, as in WGAN-GP, or a Hessian comes out wrong where it "
-        "is held constant, while every ordinary gradient check passes.",
+        "is held constant, while every ordinary gradient check passes; where it is refused, it "
+        "stops with an error.",
         paper="complete",
     ),
     Axis(
@@ -524,13 +526,15 @@ STATISTICS = (
             "when the update operations are run",
             "when the returned state is adopted",
             "in the backward pass",
+            "within the call and again in the backward pass",
         ),
         question="When do the running statistics move?",
         meaning="Whether a training execution moves the running statistics by itself, or "
         "only its deferred operations, the state it returns, or its backward pass "
-        "does.",
+        "does; or both it and each backward pass, which computes the layer once more.",
         consequence="A loop that leaves out that last step trains without an error and then "
-        "predicts with the initial mean and variance.",
+        "predicts with the initial mean and variance; where the backward pass repeats the update, "
+        "every batch counts twice.",
         translation_from={
             "when the update operations are run": "Nothing is left to run: the call updates. "
             "Keep the whole old running value (decay 1) "
@@ -540,6 +544,7 @@ STATISTICS = (
             "not count.",
             "in the backward pass": "Restore the statistics you had after forward "
             "passes that compute no gradients.",
+            "within the call and again in the backward pass": None,
         },
         translation="Run the deferred update operations with every execution in training.",
     ),
@@ -787,12 +792,13 @@ FREEZING = (
     Axis(
         "trainable-read-by-call",
         "timing",
-        ("at every call", "when the layer was built"),
+        ("at every call", "when the layer was built", "when such a call was first traced"),
         question="Does freezing a layer that exists already count?",
-        meaning="Whether freezing a layer that exists already changes how later calls execute it.",
-        consequence="Where the flag is read when the layer is built, freezing it later leaves "
-        "its calls as they were, without a warning.",
-        translation="Freeze before the layer is built, or build it again.",
+        meaning="Whether freezing a layer that exists already changes how later calls execute it; "
+        "a traced function may go on with what it found when it was traced.",
+        consequence="Where the flag is read when the layer is built, or when a function that "
+        "calls it is traced, freezing it later leaves its calls as they were, without a warning.",
+        translation="Freeze before the layer is built, or build it again, or trace it again.",
     ),
     Axis(
         "trainable-read-by-fit",
@@ -1010,6 +1016,42 @@ VIRTUAL_BATCH = (
     ),
 )
 
+STATE = (
+    Axis(
+        "kept-state",
+        "choice",
+        ("a snapshot", "follows the layer", "follows the layer, its counter aside"),
+        question="Is a state kept in memory a snapshot?",
+        meaning="Whether the state that a layer hands out in memory stays what it was, or is the "
+        "layer's own memory and follows it; the counter of updates may be a snapshot alone.",
+        consequence="Where it follows the layer, the best state kept in memory during training is "
+        "the last one when it is put back.",
+        translation="Copy each array of the state when you take it.",
+    ),
+    Axis(
+        "counter-missing-from-a-state",
+        "choice",
+        ("starts at zero", "stays as it is", "refused"),
+        question="Which count has a layer that loads a state without one?",
+        meaning="What becomes of the counter of updates when a state is loaded that was saved "
+        "before layers had one.",
+        consequence="A cumulative average goes on from such a state as if no batch had gone before "
+        "where the counter starts at zero, and with the weight of its own earlier batches where "
+        "it stays.",
+        translation="Set the counter after loading.",
+    ),
+    Axis(
+        "penalty-of-frozen-parameters",
+        "choice",
+        ("in the loss", "left out"),
+        question="Does the penalty of a frozen gamma stay in the loss?",
+        meaning="Whether the penalty on gamma or beta enters the loss while the layer is frozen.",
+        consequence="The loss drops by the penalty at the moment a layer is frozen where it is "
+        "left out, although no output changed.",
+        translation="Compare losses without the penalties.",
+    ),
+)
+
 GROUPS: dict[str, tuple[Axis, ...]] = {
     "Arguments, defaults and initial values": ARGUMENTS,
     "Normalisation and gradients": NORMALISATION,
@@ -1020,6 +1062,7 @@ GROUPS: dict[str, tuple[Axis, ...]] = {
     "Masks and sample weights": WEIGHTING,
     "Batch renormalisation": RENORMALISATION,
     "Virtual batch": VIRTUAL_BATCH,
+    "State and penalties": STATE,
 }
 AXES: tuple[Axis, ...] = tuple(axis for group in GROUPS.values() for axis in group)
 REGISTRY: dict[str, Axis] = {axis.id: axis for axis in AXES}

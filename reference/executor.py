@@ -28,16 +28,20 @@ from suites.vocabulary import Updates
 
 T = TypeVar("T")
 UNCENTRED = "without the mean inside the variance"
-FEW = 100
+FEW = 9
 """So many executions are followed one by one; of more, the last alone is looked at."""
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """What flows back into an execution: dy, and the weights of dx for the second order."""
+    """What flows back into an execution: dy, and the weights of dx for the second order.
+
+    `of_input` tells whether that to the input is asked for, or only those to gamma and beta.
+    """
 
     dy: Array
     dx_weights: Array | None = None
+    of_input: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,17 @@ class Executor(Normalising):
         """Execute the layer once on pooled x, shape ``(n, channels)``."""
         batch = self.batch(x, execution, rows)
         self.admit(batch, execution)
+        if gradient is not None and gradient.dx_weights is not None:
+            self.admit_second_order()
         hidden = self.hidden
-        after = self.updated(batch, execution, state, updates, backward=gradient is not None)
+        after = self.updated(
+            batch,
+            execution,
+            state,
+            updates,
+            backward=gradient is not None,
+            again=lambda: self.executed_again(gradient, execution),
+        )
         if batch.count == 0:
             return self.of_nothing(batch, gradient, execution), after
         parts = [self.part(each, execution, (state, after), hidden) for each in batch.parts]
@@ -183,7 +196,7 @@ class Executor(Normalising):
         def moved() -> tuple[Quantities, Hidden]:
             found = state, start()
             if self.moves(execution):
-                times = turns * self.times(updates, backward=False)
+                times = turns * self.times(updates, backward=False, again=lambda: False)
                 quick = self.taken_in_often(batch, *found, times)
                 if quick is not None:
                     return quick
@@ -252,6 +265,20 @@ class Executor(Normalising):
             raise Refusal
         if not training and not self.meaning.tracks:
             self.by_running_statistics(execution)
+
+    def executed_again(self, gradient: Gradient | None, execution: Execution) -> bool:
+        """Tell whether a backward pass reaches an execution, and so could repeat it.
+
+        A gradient of the gradient does not: it begins from what the first pass computed.
+        """
+        if gradient is None:
+            return False
+        return gradient.of_input or self.switches.parameters_move(execution)
+
+    def admit_second_order(self) -> None:
+        """Raise Refusal where a gradient cannot be differentiated again. Clause BN-7.5."""
+        if self.conventions["second-order-gradient"] == "refused":
+            raise Refusal
 
     def of_nothing(
         self, batch: Batch, gradient: Gradient | None, execution: Execution
@@ -338,7 +365,7 @@ class Executor(Normalising):
             found = weighted_gradients(x, dy, by, weighting, self.form)
         if part.correct is None:
             return found
-        return renormalised_gradients(found, part.correct(), self.form)
+        return renormalised_gradients(found, (x, dy), by, part.correct(), self.form)
 
     def learned(self, gradients: Mapping[str, T], execution: Execution) -> dict[str, T]:
         """Return those of dgamma and dbeta that this execution computes."""

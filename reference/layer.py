@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +13,7 @@ from reference.conventions import DRAWN
 from reference.later import Quantities
 from reference.layer_dtypes import RENORMALISING, STATISTICS, LayerDtypes
 from reference.program import Refusal
+from reference.rounding import format_named
 from reference.running import Weights, giving, keeping
 from suites.vocabulary import ABSENT, Absent, Dtype, Tensor
 
@@ -24,6 +26,16 @@ INITIAL = {
     "running_mean": "initial-running-mean",
     "running_variance": "initial-running-variance",
 }
+
+
+UNIFORM = (0.25, 0.75)
+"""The interval that an initializer called uniform draws from."""
+
+
+def exact_between(least: float, most: float, channels: int) -> Bounded:
+    """Return a quantity of which no more is known than an interval, shape ``(channels,)``."""
+    half = (most - least) / 2
+    return Bounded(np.full(channels, least + half), np.full(channels, half))
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,8 @@ class LayerMeaning(LayerDtypes):
     @property
     def channel_axis(self) -> int:
         """Return the axis of the input that holds the channels."""
-        if isinstance(self.layer.channel_axis, int):
-            return self.layer.channel_axis
+        if not isinstance(self.layer.channel_axis_argument, Absent):
+            return self.layer.channel_axis_argument
         if self.layer.channel_axis == "last":
             return -1
         return 1 if self.conventions["default-channel-axis"] == "second" else -1
@@ -134,8 +146,8 @@ class LayerMeaning(LayerDtypes):
     @property
     def refuses_axis(self) -> bool:
         """Return whether no input is taken, because channels are said to be elsewhere. BN-3.3."""
-        axis, rank = self.layer.channel_axis, self.layer.rank
-        if isinstance(axis, str) or axis % rank == rank - 1:
+        axis, rank = self.layer.channel_axis_argument, self.layer.rank
+        if isinstance(axis, Absent) or axis % rank == rank - 1:
             return False
         return self.conventions["channel-axis-argument"] == "refused unless last"
 
@@ -248,12 +260,20 @@ class LayerMeaning(LayerDtypes):
 
     def initial_state(self) -> Quantities:
         """Return the state of a layer just built."""
+        return self.state_of(self.initial)
+
+    def configured_state(self) -> Quantities:
+        """Return the state of a layer made from the configuration alone. Clause BN-15.8."""
+        return self.state_of(self.made)
+
+    def state_of(self, value: Callable[[str], Bounded]) -> Quantities:
+        """Return the state in which each variable is given by a function of its name."""
         present = {"gamma": self.scale, "beta": self.center}
         names = [name for name, has in present.items() if has]
         if self.tracks:
             names += STATISTICS
         names += self.kept_to_renormalise()
-        state = Quantities({name: partial(self.initial, name) for name in names})
+        state = Quantities({name: partial(value, name) for name in names})
         return state.with_({"updates_counted": exact(0)}) if self.counts else state
 
     def initial(self, name: str) -> Bounded:
@@ -262,15 +282,36 @@ class LayerMeaning(LayerDtypes):
             start = self.initial(RENORMALISING[name])
             if name == "renorm_mean":
                 return start
-            value = np.sqrt(start.value)  # A root, correctly rounded.
-            error = self.form.accumulated(2) * value
-            return Bounded(value, np.where(np.rint(value * 64) == value * 64, 0.0, error))
+            return self.root(start)
         given = getattr(self.layer, name)
         if name == "gamma" and self.gamma == "fixed at one":
             return exact(np.ones(self.layer.channels))
         if isinstance(given, Tensor):
             return exact(np.array(given.values, dtype=np.float64))
-        return self.default(name)
+        return self.made(name)
+
+    def made(self, name: str) -> Bounded:
+        """Return what a variable's initializer makes of it, shape ``(channels,)``. Clause BN-16.5.
+
+        What one draws lies in the interval it draws from, whose upper end rounding may reach.
+        """
+        initializer = getattr(self.layer, f"{name}_initializer")
+        if initializer is ABSENT:
+            return self.default(name)
+        if initializer == "uniform":
+            return exact_between(*UNIFORM, self.layer.channels)
+        value = {"ones": 1.0, "zeros": 0.0}.get(initializer, initializer)
+        return exact(np.full(self.layer.channels, float(value)))
+
+    def root(self, start: Bounded) -> Bounded:
+        """Return the root of a variance, correctly rounded, or by way of 1/√t.
+
+        One of at most 24 digits, whose square is exact in float64, is taken to be met exactly.
+        """
+        value = np.sqrt(start.value)
+        short = format_named("float32").rounded(value) == value
+        error = self.form.accumulated(self.form.root + 1) * value
+        return Bounded(value, np.where(short & (value**2 == start.value), 0.0, error))
 
     def default(self, name: str) -> Bounded:
         """Return one initial value nobody asked otherwise, shape ``(channels,)``."""

@@ -19,13 +19,14 @@ from reference.executor import Gradient, Rows
 from reference.later import Later, Quantities
 from reference.layer import LayerMeaning
 from reference.normalisation import Normaliser, output
+from reference.penalties import constrained, penalised, penalty, pulled
 from reference.program import Execution, Refusal
 from reference.rounding import Format, converted
 from reference.running import Hidden, descended
-from reference.shared import SharedExecutor
+from reference.state import Stateful
 from reference.updating import Batch
 from suites import vocabulary as say
-from suites.vocabulary import ABSENT, Layer, Step, Tensor
+from suites.vocabulary import ABSENT, Absent, Layer, Step, Tensor
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ TYPED = ("gamma", "beta", "running_mean", "running_variance")
 Outcome = tuple[Quantities, Quantities]
 
 
-class Oracle(SharedExecutor):
+class Oracle(Stateful):
     """One program on one layer. Steps must be given in order, each with the state before it."""
 
     def __init__(self, layer: Layer, conventions: Conventions) -> None:
@@ -123,6 +124,8 @@ class Oracle(SharedExecutor):
             case say.ResetStatistics():
                 self.hidden = Later(Hidden)
                 return NOTHING, state.with_(self.meaning.reset_statistics().entries)
+            case _:
+                return NOTHING, self.of_state(step, state)
         return NOTHING, state
 
     def cast(self, dtype: say.Dtype, state: Quantities) -> Quantities:
@@ -138,7 +141,7 @@ class Oracle(SharedExecutor):
 
     def call(self, step: say.Call, state: Quantities) -> Outcome:
         """Execute a `Call`, repeated as often as it says; where its values lie is no matter."""
-        execution = self.switches.call(step.training, step.mode)
+        execution = self.switches.call(step.training, step.mode, step.x.shape)
         x = self.pooled(step.x)
         gradient = None
         if step.dy is not None:
@@ -161,8 +164,8 @@ class Oracle(SharedExecutor):
 
     def call_twice(self, step: say.CallTwice, state: Quantities) -> Outcome:
         """Execute the shared layer on two inputs at once."""
-        execution = self.switches.call(step.training, "python")
         tensors = (step.first, step.second)
+        execution = self.switches.call(step.training, "python", *(x.shape for x in tensors))
         batches = [Batch(self.pooled(x), self) for x in tensors]
         for batch in batches:
             self.admit(batch, execution)
@@ -220,16 +223,49 @@ class Oracle(SharedExecutor):
     ) -> tuple[Callable[[], Bounded], Quantities]:
         """Return the summed loss of one batch, and the state after training on it."""
         pooled, weight = x.reshape(-1, x.shape[-1]), dy.reshape(-1, x.shape[-1])
-        gradient, rows = Gradient(weight / len(x)), Rows(len(x))
+        gradient, rows = Gradient(weight / len(x), of_input=False), Rows(len(x))
         seen, after = self.execute(pooled, gradient, execution, state, step.updates, rows)
 
         def moved(name: str) -> Bounded:
-            found = descended(state[name], seen[f"d{name}"], step.learning_rate, self.form)
+            found = self.stepped(name, state[name], seen[f"d{name}"], step)
             return self.shown(name, found)
 
         learning = [name for name in ("gamma", "beta") if f"d{name}" in seen]
         after = after.with_({name: partial(moved, name) for name in learning})
-        return Later(lambda: self.summed_loss(weight, seen["output"])), after
+        trainable = execution.trainable
+
+        def loss() -> Bounded:
+            found = self.summed_loss(weight, seen["output"])
+            return self.with_penalties(found, state, len(x), trainable=trainable)
+
+        return Later(loss), after
+
+    def stepped(self, name: str, parameter: Bounded, gradient: Bounded, step: say.Fit) -> Bounded:
+        """Return gamma or beta after a step of training. Clauses BN-16.1, BN-16.2 and BN-16.4."""
+        layer, rate = self.meaning.layer, step.learning_rate
+        decay = 0.0 if isinstance(step.weight_decay, Absent) else step.weight_decay
+        pulls = [pull for pull in (2 * penalty(layer, name), decay) if pull]
+        if pulls:
+            found = pulled(parameter, gradient, pulls, rate, self.form)
+        else:
+            found = descended(parameter, gradient, rate, self.form)
+        kept = isinstance(getattr(layer, f"{name}_constraint"), Absent)
+        return found if kept else constrained(found)
+
+    def with_penalties(
+        self, loss: Bounded, state: Quantities, samples: int, *, trainable: bool
+    ) -> Bounded:
+        """Return a loss summed over samples with the penalties. Clause BN-16.1."""
+        for name in ("gamma", "beta"):
+            coefficient = penalty(self.meaning.layer, name)
+            if coefficient and name in state and self.penalises(trainable=trainable):
+                loss = penalised(loss, state[name], coefficient, samples, self.form)
+        return loss
+
+    def penalises(self, *, trainable: bool) -> bool:
+        """Tell whether penalties enter the loss. Clause BN-16.6."""
+        learning = self.switches.counts_as_trainable(trainable)
+        return learning or self.conventions["penalty-of-frozen-parameters"] == "in the loss"
 
     def summed_loss(self, dy: Array, result: Bounded) -> Bounded:
         """Return ``sum(dy·output)``."""
@@ -249,11 +285,16 @@ class Oracle(SharedExecutor):
     def evaluate(self, step: say.Evaluate, state: Quantities) -> Outcome:
         """Return the loss: the mean over samples of ``sum(dy·output)``."""
         execution = self.switches.loop("inference")
+        trainable, samples = execution.trainable, step.x.shape[0]
         seen, after = self.execute(
-            self.pooled(step.x), None, execution, state, "forgotten", Rows(step.x.shape[0])
+            self.pooled(step.x), None, execution, state, "forgotten", Rows(samples)
         )
-        loss = partial(self.loss_of, self.pooled(step.dy), seen)
-        return Quantities({"loss": lambda: self.averaged([loss], step.x.shape[0])}), after
+
+        def loss() -> Bounded:
+            found = self.loss_of(self.pooled(step.dy), seen)
+            return self.with_penalties(found, state, samples, trainable=trainable)
+
+        return Quantities({"loss": lambda: self.averaged([loss], samples)}), after
 
     def loss_of(self, dy: Array, seen: Quantities) -> Bounded:
         """Return ``sum(dy·output)`` of what an execution shows."""

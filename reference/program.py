@@ -45,6 +45,7 @@ class Switches:
     remembered: Run | None = None
     enclosed: Enclose | None = None
     model_trainable: bool = True
+    traced: dict[object, bool] = field(default_factory=dict)
     tracking: bool = True
 
     def __post_init__(self) -> None:
@@ -56,20 +57,30 @@ class Switches:
         self.trainable_when_built = self.trainable
         self.frozen_since_built = not self.trainable
 
-    def read_by_call(self, current: bool) -> bool:
+    def read_by_call(self, current: bool, call: object = None) -> bool:
         """Return whether an execution finds the layer trainable, which is now `current`.
 
-        Clause BN-8.7.
+        `call` is what a traced function knows a call by; None in a training loop. Clause BN-8.7.
         """
         built = self.trainable_when_built
-        if built is None or built == current:
+        traced = current if call is None else self.traced.setdefault(call, current)
+        possible = {
+            "at every call": current,
+            "when the layer was built": current if built is None else built,
+            "when such a call was first traced": traced,
+        }
+        if len(set(possible.values())) == 1:
             return current
-        return current if self.conventions[READ_BY_CALL] == "at every call" else built
+        return possible[str(self.conventions[READ_BY_CALL])]
 
     def compile(self) -> None:
         """Forget what the last compiled training loop knew, and take a fresh look if asked to."""
         self.trainable_when_compiled = self.trainable
         self.trainable_at_first_fit = None
+
+    def compiled_anew(self) -> None:
+        """Forget that a model was prepared for training: another takes its place."""
+        self.trainable_when_compiled = self.trainable_at_first_fit = None
 
     def read_by_fit(self) -> bool:
         """Return whether a training loop started now finds the layer trainable. Clause BN-8.4."""
@@ -101,8 +112,9 @@ class Switches:
         self.trainable = value
         self.frozen_since_built = False
 
-    def call(self, training: Training, mode: Mode) -> Execution:
-        """Return the execution of one call."""
+    def call(self, training: Training, mode: Mode, *shapes: tuple[int, ...]) -> Execution:
+        """Return the execution of one call on inputs of these shapes."""
+        called = (training, mode, shapes, self.enclosed is None)
         if mode == "is-true-test":
             training = Training.FALSE  # A tensor is never the object True, whatever it holds.
         fed = mode == "fed"
@@ -111,7 +123,7 @@ class Switches:
             self.switch(asked)
         asked, _ = self.inside(asked, asked is None)
         return self.execution(
-            asked or self.bare(), asked, self.read_by_call(self.trainable), self.trainable
+            asked or self.bare(), asked, self.read_by_call(self.trainable, called), self.trainable
         )
 
     def loop(self, run: Run) -> Execution:

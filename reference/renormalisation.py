@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reference.bounded import Bounded, exact
-from reference.normalisation import Gradients, Normaliser
+from reference.bounded import Array, Bounded, exact
+from reference.normalisation import Gradients, Normaliser, Sizes
 from reference.rounding import Format
 
 
@@ -67,12 +67,16 @@ def deviation(
         return form.settled(value, error, variance.upper + max(readings))
 
 
-def floored(found: Bounded, epsilon: float, form: Format) -> Bounded:
-    """Return a deviation raised to √epsilon where it is below. Clause BN-12.8."""
-    least = deviation(exact(np.zeros_like(found.value)), epsilon, "inside the root", form)
-    bound = np.maximum(found.upper, least.upper), np.maximum(found.lower, least.lower)
+def root_of(epsilon: float, like: Bounded, form: Format) -> Bounded:
+    """Return √epsilon for every channel."""
+    return deviation(exact(np.zeros_like(like.value)), epsilon, "inside the root", form)
+
+
+def raised(found: Bounded, least: Bounded) -> Bounded:
+    """Return a deviation raised to the least one where it is below. Clause BN-12.8."""
     value = np.maximum(found.value, least.value)
-    return Bounded(value, np.maximum(bound[0] - value, value - bound[1]))
+    high, low = np.maximum(found.upper, least.upper), np.maximum(found.lower, least.lower)
+    return Bounded(value, np.maximum(high - value, value - low))
 
 
 def quotient(above: Bounded, below: Bounded, form: Format) -> Bounded:
@@ -149,11 +153,23 @@ def renormalised(by: Normaliser, found: Correction, form: Format) -> Normaliser:
     return replace(by, gamma=gamma, beta=beta)
 
 
-def renormalised_gradients(found: Gradients, by: Correction, form: Format) -> Gradients:
-    """Return the gradients with that to gamma, Σdy·(x̂·ρ + δ), from Σdy·x̂ and Σdy."""
-    along = product(found.dgamma, by.ratio, 3, form)
-    across = product(found.dbeta, by.shift, 3, form)
-    return replace(found, dgamma=summed(along, across, 2, form))
+def renormalised_gradients(
+    found: Gradients, of: tuple[Array, Array], by: Normaliser, correct: Correction, form: Format
+) -> Gradients:
+    """Return the gradients with that to gamma, Σdy·(x̂·ρ + δ), from Σdy·x̂ and Σdy.
+
+    `of` are x and dy. Summed term by term, each takes two roundings more than those sums grant.
+    """
+    x, dy = of
+    along = product(found.dgamma, correct.ratio, 3, form)
+    across = product(found.dbeta, correct.shift, 3, form)
+    dgamma = summed(along, across, 2, form)
+    with np.errstate(all="ignore"):
+        at, weight = Sizes.of(x, by, form), np.abs(dy)
+        size = (weight * at.offset).sum(axis=0) * at.inverse * correct.ratio.magnitude
+        size = size + weight.sum(axis=0) * correct.shift.magnitude
+        error = dgamma.bound + form.accumulated(2) * size
+        return replace(found, dgamma=form.settled(dgamma.value, error, size))
 
 
 def squared_less(average: Bounded, epsilon: float, form: Format) -> Bounded:

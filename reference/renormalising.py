@@ -17,8 +17,9 @@ from reference.renormalisation import (
     Correction,
     correction,
     deviation,
-    floored,
     mixed,
+    raised,
+    root_of,
     squared_less,
 )
 from reference.running import Debiased, Hidden, Weights, blended, debiased, fresh
@@ -46,8 +47,10 @@ class Renormalising(Updating):
         """Return ρ and δ of a batch, from the state before it. Clauses BN-12.1 and BN-12.2."""
         mean, spread = self.of_batch(batch)
         centre, scale = self.averages(mean, spread, before, hidden)
-        if self.conventions["renormalisation-deviation-floor"] == "root of epsilon":
-            scale = floored(scale, self.meaning.epsilon, self.form)
+        least = root_of(self.meaning.epsilon, scale, self.form)
+        near = bool((scale.lower < least.upper).any())
+        if near and self.conventions["renormalisation-deviation-floor"] == "root of epsilon":
+            scale = raised(scale, least)
         written = dict(self.meaning.clipping)
         rule = "0"
         if "rmax" in written and "rmin" not in written:
@@ -67,7 +70,7 @@ class Renormalising(Updating):
             return before["renorm_mean"], before["renorm_deviation"]
         found = []
         for name, batch in zip(PAIR, (mean, spread), strict=True):
-            kept = self.kept(hidden(), name, batch)
+            kept = self.kept_apart(hidden(), name, batch)
             weight = exact(np.zeros_like(batch.value))
             for _ in range(kept.updates):
                 one = exact(np.ones_like(batch.value))
@@ -75,7 +78,7 @@ class Renormalising(Updating):
             found.append(mixed(kept.biased, weight, batch, self.form))
         return found[0], found[1]
 
-    def kept(self, hidden: Hidden, name: str, like: Bounded) -> Debiased:
+    def kept_apart(self, hidden: Hidden, name: str, like: Bounded) -> Debiased:
         """Return the hidden state of an average."""
         earlier = hidden.averages.get(name)
         return (earlier() if earlier is not None else None) or fresh(like)
@@ -96,7 +99,7 @@ class Renormalising(Updating):
         def averaged(name: str) -> Kept:
             if self.meaning.pair_is_seen:
                 return blended(state[name], new[name](), weights, self.form), None
-            kept = self.kept(hidden, name, new[name]())
+            kept = self.kept_apart(hidden, name, new[name]())
             return debiased(kept, new[name](), weights, self.form)
 
         pair = {name: Later(partial(averaged, name)) for name in PAIR}

@@ -25,6 +25,8 @@ from reference.virtual_batch import mean_of
 from reference.weighted import Weighting, of_nothing, weighted_moments
 from suites.vocabulary import Layer, Updates
 
+AGAIN = "within the call and again in the backward pass"
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -152,14 +154,18 @@ class Updating:
         updates: Updates,
         *,
         backward: bool,
+        again: Callable[[], bool] = bool,
     ) -> Quantities:
-        """Return the state after the running statistics took in a batch as often as they do."""
+        """Return the state after the running statistics took in a batch as often as they do.
+
+        `backward` and `again` are as in `times`.
+        """
         start = self.hidden
 
         def moved() -> tuple[Quantities, Hidden]:
             found = state, start()
             if self.moves(execution):
-                for _ in range(self.times(updates, backward=backward)):
+                for _ in range(self.times(updates, backward=backward, again=again)):
                     for part in self.taken_in_at_once(batch):
                         found = self.taken_in(part, *found)
             return found
@@ -189,12 +195,15 @@ class Updating:
             return execution.statistics_move
         return self.conventions["inference-updates"] == "always"
 
-    def times(self, updates: Updates, *, backward: bool) -> int:
+    def times(self, updates: Updates, *, backward: bool, again: Callable[[], bool]) -> int:
         """Return how often one execution's update is applied. Clause BN-5.3.
 
         `backward` tells whether the user asks for the gradients of the execution; whoever does all
-        that is documented runs the backward pass too, where that is what updates.
+        that is documented runs the backward pass too, where that is what updates. `again` tells
+        whether that pass reaches the layer, and so may execute it once more.
         """
+        if backward and self.conventions["update-timing"] == AGAIN:
+            return 1 + again()
         if updates == "documented":
             return 1
         if self.meaning.layer.updates_in_place is True:
@@ -204,7 +213,8 @@ class Updating:
             timing = str(self.conventions["update-timing"])
         if updates == "twice":
             return 1 if timing == "when the returned state is adopted" else 2
-        return int(timing == "within the call" or (timing == "in the backward pass" and backward))
+        within = timing in ("within the call", AGAIN)
+        return int(within or (timing == "in the backward pass" and backward))
 
     def taken_in(
         self, batch: Batch, state: Quantities, hidden: Hidden

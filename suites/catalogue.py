@@ -18,8 +18,10 @@ from suites import (
     momentum,
     more_modes,
     non_finite,
+    penalties,
     renormalisation,
     running_statistics,
+    state,
     virtual_batch,
 )
 from suites.vocabulary import Scenario
@@ -42,6 +44,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     *masks.SCENARIOS,
     *renormalisation.SCENARIOS,
     *virtual_batch.SCENARIOS,
+    *state.SCENARIOS,
+    *penalties.SCENARIOS,
     *more_modes.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))

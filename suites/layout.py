@@ -53,7 +53,7 @@ def axis_named(rank: int, axis: int, mode: Training, *, gradients: bool = False)
         if mode is TRUE
         else f"Does a layer told that axis {axis} of rank-{rank} input holds the channels use one "
         "running value for each place on it?",
-        layer=replace(TRAINED, rank=rank, channel_axis=axis),
+        layer=replace(TRAINED, rank=rank, channel_axis_argument=axis),
         steps=(Call(along(batch(key, samples, rank), axis), mode, dy),),
         about=GRADIENTS if gradients else ALL,
         settles=("training-output-statistics",)

@@ -26,3 +26,12 @@ TF_LAYER = (
     "https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/keras/layers/"
     "normalization.py"
 )
+KERAS_SAVING = "https://keras.io/guides/serialization_and_saving/"
+TORCH_SAVING = "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
+TORCH_BATCHNORM = "https://github.com/pytorch/pytorch/blob/v2.13.0/torch/nn/modules/batchnorm.py"
+SAVER = "https://github.com/tensorflow/tensorflow/blob/v1.15.5/tensorflow/python/training/saver.py"
+DEEP_COPY = "https://docs.python.org/3/library/copy.html"
+KERAS_REGULARIZERS = "https://keras.io/api/layers/regularizers/"
+KERAS_CONSTRAINTS = "https://keras.io/api/layers/constraints/"
+KERAS_INITIALIZERS = "https://keras.io/api/layers/initializers/"
+SGD = "https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html"

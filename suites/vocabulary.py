@@ -6,7 +6,7 @@ A scenario is pure data. It names no framework, computes nothing and carries no 
 Arrays are in canonical order: samples first, spatial axes next, channels last, shape
 ``(n, *spatial, channels)``. Adapters move the channel axis to where their framework wants it and
 move it back in what they observe. Exempt are layers that name no axis (``channel_axis="default"``)
-or one of their own (a number): what these are given has that layout already.
+or say it (``channel_axis_argument``): what these are given has that layout already.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Tensor:
 
 
 ClippingBound = Literal["rmax", "rmin", "dmax"]
+Constraint = Literal["non-negative"]
+Initializer = float | Literal["ones", "zeros", "uniform"]
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,16 @@ class Layer:
     and dmax, each with its value; `renorm_decay` is the weight kept on the old values of the
     averages it corrects by, which start like the running statistics.
     `virtual_batch_size` is the number of samples that are normalised together in training.
-    `channel_axis` as a number is handed to the framework as its axis argument; negative ones count
-    from the last axis. It is "last" where the user has the channels last, or where the framework
-    has them, and "default" where inputs are handed on as they are and no axis is named.
+    `channel_axis` is "last" where the channels of inputs are, and adapters move them, and "default"
+    where inputs are handed on as they are and no axis is named. `channel_axis_argument` is handed
+    to the framework as its axis argument, with inputs that have the channels there; negative ones
+    count from the last axis.
     `input_dtype` is the dtype of all that the layer is given, where that is not its own; a dy has
     the dtype of the output. `policy` asks for mixed precision: parameters and statistics of
     `dtype`, the rest of the model in the dtype it names.
+    A penalty is the λ of a loss of λ·Σγ² or λ·Σβ²; a constraint holds after each step of training.
+    An initializer is the framework's own: of a constant, of `ones` or `zeros`, or one that draws
+    from the uniform distribution between 0.25 and 0.75.
     """
 
     channels: int
@@ -103,13 +109,22 @@ class Layer:
     zero_debias: bool | Absent = ABSENT
     updates_in_place: bool | Absent = ABSENT
     track_running_statistics: bool | Absent = ABSENT
-    channel_axis: Literal["last", "default"] | int = "last"
+    channel_axis: Literal["last", "default"] = "last"
+    channel_axis_argument: int | Absent = ABSENT
     input_dtype: Dtype | Absent = ABSENT
     policy: Policy | Absent = ABSENT
     renorm: bool | Absent = ABSENT
     renorm_clipping: tuple[tuple[ClippingBound, float], ...] | Absent = ABSENT
     renorm_decay: float | Absent = ABSENT
     virtual_batch_size: int | Absent = ABSENT
+    gamma_penalty: float | Absent = ABSENT
+    beta_penalty: float | Absent = ABSENT
+    gamma_constraint: Constraint | Absent = ABSENT
+    beta_constraint: Constraint | Absent = ABSENT
+    gamma_initializer: Initializer | Absent = ABSENT
+    beta_initializer: Initializer | Absent = ABSENT
+    running_mean_initializer: Initializer | Absent = ABSENT
+    running_variance_initializer: Initializer | Absent = ABSENT
 
 
 Target = Literal["layer", "model"]
@@ -208,7 +223,8 @@ class Fit:
     The loss of a batch is the mean over its samples of ``sum(dy * output)``, so the gradient
     reaching the output is ``dy / samples``. Parameters move by plain SGD. `batch_size` None is
     one batch of everything. `updates` as in `Call`. Observed as `loss`: the mean over the samples
-    of the last epoch, each with the output it was trained on.
+    of the last epoch, each with the output it was trained on. `weight_decay` is the argument of
+    that name of the framework's own SGD, which is given everything that counts as trainable.
     """
 
     x: Tensor
@@ -217,6 +233,7 @@ class Fit:
     epochs: int = 1
     learning_rate: float = LEARNING_RATE
     updates: Literal["documented", "forgotten"] = "documented"
+    weight_decay: float | Absent = ABSENT
 
 
 @dataclass(frozen=True)
@@ -269,6 +286,63 @@ class Cast:
     dtype: Dtype
 
 
+Whole = Literal["file", "copy"]
+State = Literal["weights-file", "memory"]
+Configuration = Literal["config", "clone"]
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Go on with another layer, and another model around it where there is one, made from this one.
+
+    `how` says what that is made from: the whole of it, saved in the framework's own `file` format
+    and loaded, or a deep `copy`; its state, handed over in a `weights-file` or in `memory` to a
+    layer made with the arguments of this one; or its configuration alone, by `config` and back or
+    with the framework's `clone` of a model.
+    Where a state is handed over, the new layer may be made with another `decay` or `epsilon`, and
+    be switched to evaluation before (`into`).
+    """
+
+    how: Whole | State | Configuration
+    into: Literal["fresh", "evaluation"] = "fresh"
+    decay: float | Absent = ABSENT
+    epsilon: float | Absent = ABSENT
+
+
+@dataclass(frozen=True)
+class TrainACopy:
+    """Make another layer from this one, as `Restore` does; execute that once in training on `x`.
+
+    What is observed is this layer, which goes on.
+    """
+
+    x: Tensor
+    how: Literal["copy", "memory"] = "copy"
+
+
+@dataclass(frozen=True)
+class KeepState:
+    """Take the layer's state as the framework hands it out, in memory, and hold on to it."""
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Load the state that `KeepState` took into the layer it came from."""
+
+
+@dataclass(frozen=True)
+class LoadChanged:
+    """Hand the layer its own state, strictly, after a change to one entry of it.
+
+    The entry `of` is left out (`without`), has a channel fewer (`short`), or is put in although the
+    layer keeps no such thing (`beyond`). A state without the count of updates is one saved before
+    layers had such a count.
+    """
+
+    change: Literal["without", "short", "beyond"]
+    of: Literal["gamma", "beta", "running_mean", "running_variance", "updates_counted"]
+
+
 @dataclass(frozen=True)
 class SetTracking:
     """Have a layer that exists, with running statistics, keep them as they are, or move again.
@@ -293,6 +367,11 @@ Step = (
     | SetTrainable
     | ResetStatistics
     | Cast
+    | Restore
+    | TrainACopy
+    | KeepState
+    | PutBack
+    | LoadChanged
     | SetTracking
 )
 

@@ -31,7 +31,7 @@ FINE = np.array([[0, 1], [4, 1.5], [2, 3], [3, -2]]) / 3
 QUESTIONS = {
     **{
         f"axis {axis} of {rank}": (
-            {"rank": rank, "channel_axis": axis},
+            {"rank": rank, "channel_axis_argument": axis},
             (Call(cube(rank), TRUE, cube(rank)), Call(cube(rank), FALSE)),
         )
         for rank, axis in ((3, 1), (4, 1), (4, 2), (3, -2))

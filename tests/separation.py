@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.agreement import trajectory
-from harness.implementations import registered
+from harness.implementations import untransformed
 from harness.verdict import rivals
 from reference.chosen import Unspecified
 from reference.conventions import axis_named
@@ -17,7 +17,7 @@ CLAIMS = [(scenario, axis) for scenario in SCENARIOS for axis in scenario.settle
 
 def able(scenario):
     """Yield what is declared by every implementation that can express a scenario."""
-    for implementation in registered().values():
+    for implementation in untransformed().values():
         if scenario.name not in (implementation.expectations.inexpressible or ()):
             yield implementation.conventions(scenario)
 
@@ -59,13 +59,12 @@ def gap(one, other):
     """Return the greatest difference of two quantities over the sum of their bounds."""
     if np.any(np.isnan(one.value) != np.isnan(other.value)):
         return np.inf
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(one.value - other.value)
-    difference = np.where(one.value == other.value, 0.0, apart)
-    telling = difference > 0
-    with np.errstate(divide="ignore"):
+        difference = np.where(one.value == other.value, 0.0, apart)
+        telling = difference > 0
         parts = difference[telling] / (one.bound + other.bound)[telling]
-    return float(parts.max(initial=0.0))
+    return float(parts[~np.isnan(parts)].max(initial=0.0))
 
 
 def greatest_separation(scenario, axis):

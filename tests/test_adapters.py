@@ -27,11 +27,18 @@ FOLDER = Path(__file__).parent.parent / "adapters"
 FILES = sorted(FOLDER.glob("*.py"))
 FRAMEWORKS = {
     "contrib": {"tensorflow", "tf_slim"},
+    "contrib_state": {"tensorflow", "tf_slim"},
+    "keras_executions": {"keras", "tensorflow"},
     "keras_layers": {"keras", "tensorflow"},
     "keras_on_tensorflow": {"keras", "tensorflow"},
     "keras_on_torch": {"keras", "torch"},
+    "keras_state": {"keras"},
     "pytorch": {"torch"},
     "torch_memory": {"torch"},
+    "pytorch_state": {"torch"},
+    "pytorch_executions": {"torch"},
+    "pytorch_inference": {"torch"},
+    "pytorch_onnx": {"onnx", "onnxruntime", "torch"},
 }
 COMPILE = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
 

@@ -10,7 +10,7 @@ import adapters
 from harness import known
 from harness.complaint import Complaint
 from harness.declarations import Declarations, context_of, contexts, load
-from harness.implementations import registered
+from harness.implementations import registered, untransformed
 from reference.axis import NOT_APPLICABLE
 from suites.catalogue import SCENARIOS
 
@@ -47,7 +47,7 @@ def test_every_context_and_version_has_one_value_for_every_axis(path):
     def driven(versions):
         return all(implementation.drives(package, at) for package, at in versions.items())
 
-    assert load(path).gaps(driven) == []
+    assert implementation.declared.gaps(driven) == []
 
 
 @every_file
@@ -76,7 +76,8 @@ def test_the_version_measured_is_named(path):
 
 
 def test_every_implementation_is_declared_and_every_declaration_is_of_one():
-    assert {path.stem for path in FILES} == set(registered())
+    declared = {path.stem for path in FILES}
+    assert set(untransformed()) <= declared <= set(registered())
 
 
 def test_every_scenario_is_asked_in_a_context_that_declarations_are_checked_for():

@@ -24,13 +24,18 @@ from suites.vocabulary import (
     EvalMode,
     Evaluate,
     Fit,
+    KeepState,
     Layer,
+    LoadChanged,
     Predict,
+    PutBack,
     ResetStatistics,
+    Restore,
     Scenario,
     SetTracking,
     SetTrainable,
     Tensor,
+    TrainACopy,
     Training,
     TrainMode,
 )
@@ -279,10 +284,56 @@ WEIGHTS = tensor([[1, 0], [0, 2], [0.5, 1], [2, -1]])
 MAP = tensor(np.arange(16).reshape(2, 2, 2, 2) ** 2 / 8)
 ROW = tensor(np.arange(8).reshape(2, 2, 2) ** 2 / 8)
 TRAIN, INFER = Call(FOUR, training=TRUE, dy=WEIGHTS), Call(OTHER, training=FALSE, dy=WEIGHTS)
-FIT = Fit(FOUR, WEIGHTS)
+TRAIN_ON, FIT = Call(OTHER, training=TRUE), Fit(FOUR, WEIGHTS)
+
+MASK, MASK_OF_ROW = tensor([1, 0, 1, 1]), tensor([[1, 0], [1, 1]])
+COUNTS, SPOILT = tensor([1, 0, 2, 0.5]), tensor([[0, 1], [np.nan, 1.5], [2, 3], [3, -2]])
+RENORM = {
+    "renorm": True,
+    "renorm_decay": 0.5,
+    "gamma": tensor([2, 0.5]),
+    "running_mean": tensor([1.5, 4]),
+    "running_variance": tensor([0.25, 16]),
+}
+SIX = tensor([[0, 1], [4, 1.5], [2, 3], [3, -2], [7, 0.5], [1, 2]])
+WEIGHTS_OF_SIX = tensor([[1, 0], [0, 2], [0.5, 1], [2, -1], [1, 1], [0, 3]])
 
 QUESTIONS = {
     **input_questions.QUESTIONS,
+    "masked, then not": (
+        {},
+        (Call(FOUR, training=TRUE, dy=WEIGHTS, mask=MASK), TRAIN, Call(OTHER, FALSE, mask=MASK)),
+    ),
+    "weighted": ({}, (Call(FOUR, training=TRUE, dy=WEIGHTS, weights=COUNTS), INFER)),
+    "masked sequences": ({"rank": 3}, (Call(ROW, training=TRUE, mask=MASK_OF_ROW),)),
+    "weighted sequences": ({"rank": 3}, (Call(ROW, training=TRUE, weights=tensor([2, 1])),)),
+    "masked altogether": ({}, (Call(FOUR, training=TRUE, mask=tensor([0, 0, 0, 0])),)),
+    "masked NaN": ({}, (Call(SPOILT, training=TRUE, mask=MASK),)),
+    "masked float64": (
+        {"dtype": "float64"},
+        (Call(replace(FOUR, dtype="float64"), training=TRUE, mask=MASK),),
+    ),
+    "renormalised": (RENORM, (TRAIN, Call(OTHER, training=TRUE), INFER)),
+    "renormalised within bounds": (
+        {**RENORM, "renorm_clipping": (("rmax", 1.5), ("rmin", 0.75), ("dmax", 0.25))},
+        (TRAIN,),
+    ),
+    "renormalised below rmax": ({**RENORM, "renorm_clipping": (("rmax", 1.5),)}, (TRAIN,)),
+    "renormalised by small averages": (
+        {**RENORM, "running_variance": tensor([2**-12, 2**-14])},
+        (TRAIN,),
+    ),
+    "renormalised by default": (
+        {"renorm": True, "gamma": tensor([2, 0.5])},
+        (TRAIN, Call(OTHER, training=TRUE)),
+    ),
+    "in groups": (
+        {"virtual_batch_size": 3},
+        (Call(SIX, training=TRUE, dy=WEIGHTS_OF_SIX), INFER),
+    ),
+    "in groups of two": ({"virtual_batch_size": 2}, (Call(SIX, training=TRUE), INFER)),
+    "in uneven groups": ({"virtual_batch_size": 4}, (Call(SIX, training=TRUE), INFER)),
+    "fewer than a group": ({"virtual_batch_size": 3}, (INFER,)),
     "training, then inference": (
         {"gamma": tensor([2, 0.5]), "beta": tensor([1, -1]), "scale": True, "center": True},
         (TRAIN, Call(OTHER, training=TRUE), INFER),
@@ -372,6 +423,87 @@ QUESTIONS = {
         {},
         (Enclose(), SetTrainable(value=False), SetTrainable(value=True, target="model"), FIT),
     ),
+    **{
+        f"restored, {how}": ({"epsilon": 0.5}, (Enclose(), FIT, Restore(how), TRAIN, INFER))
+        for how in ("file", "copy", "weights-file", "memory", "config")
+    },
+    **{
+        f"restored frozen, {how}": ({}, (SetTrainable(value=False), Restore(how), TRAIN))
+        for how in ("file", "copy", "config")
+    },
+    **{
+        f"zero debias restored, {how}": ({"zero_debias": True}, (TRAIN, Restore(how), TRAIN_ON))
+        for how in ("weights-file", "memory")
+    },
+    "float64 saved": (
+        {"dtype": "float64"},
+        (Call(tensor(np.array(FOUR.values).reshape(4, 2) / 3, "float64"), TRUE), Restore("file")),
+    ),
+    "from a configuration without gamma": ({"scale": False}, (Restore("config"),)),
+    "from a configuration without beta": ({"center": False}, (Restore("config"),)),
+    "from a configuration with initializers": (
+        {"running_mean_initializer": 2.0},
+        (TRAIN, Restore("config")),
+    ),
+    "other hyperparameters": (
+        {},
+        (TRAIN, Restore("memory", decay=0.5, epsilon=0.5), Call(OTHER, TRUE)),
+    ),
+    "into evaluation": ({}, (Restore("memory", into="evaluation"), Call(FOUR))),
+    "from evaluation": ({}, (EvalMode(), Restore("memory"), Call(FOUR))),
+    "copied in evaluation": ({}, (EvalMode(), Restore("copy"), Call(FOUR))),
+    "copy trained": ({}, (TrainACopy(FOUR), INFER)),
+    "handed over and trained": ({}, (TrainACopy(FOUR, "memory"), INFER)),
+    "kept": ({}, (TRAIN, KeepState(), Call(OTHER, TRUE), PutBack())),
+    **{
+        f"{change} {of}": ({}, (TRAIN, LoadChanged(change, of)))
+        for change, of in (
+            ("without", "running_mean"),
+            ("without", "running_variance"),
+            ("without", "updates_counted"),
+            ("short", "running_variance"),
+        )
+    },
+    "beyond": ({"track_running_statistics": False}, (LoadChanged("beyond", "running_mean"),)),
+    "penalties": (
+        {"gamma_penalty": 0.5, "beta_penalty": 0.25, "beta": tensor([1, -1])},
+        (Enclose(), Call(FOUR, TRUE, WEIGHTS), FIT, Evaluate(FOUR, WEIGHTS)),
+    ),
+    "penalties of a frozen layer": (
+        {"gamma_penalty": 0.5, "scale": True, "trainable": False},
+        (Enclose(), Evaluate(FOUR, WEIGHTS)),
+    ),
+    "constraints": (
+        {
+            "gamma_constraint": "non-negative",
+            "beta_constraint": "non-negative",
+            "gamma": tensor([-1, 0.0625]),
+            "beta": tensor([-1, 0.0625]),
+        },
+        (Enclose(), INFER, Fit(FOUR, WEIGHTS, batch_size=2, epochs=2)),
+    ),
+    "constraint on gamma": (
+        {"gamma_constraint": "non-negative", "beta": tensor([-1, -1])},
+        (Enclose(), FIT),
+    ),
+    "constraints of a frozen layer": (
+        {"gamma_constraint": "non-negative", "gamma": tensor([-1, 1]), "trainable": False},
+        (Enclose(), FIT),
+    ),
+    "weight decay": (
+        {"beta": tensor([1, -1]), "running_mean": tensor([1, 2])},
+        (Enclose(), Fit(FOUR, WEIGHTS, weight_decay=0.5)),
+    ),
+    "initializers": (
+        {
+            "gamma_initializer": 0.5,
+            "beta_initializer": "ones",
+            "running_mean_initializer": 2.0,
+            "running_variance_initializer": 4.0,
+        },
+        (INFER, TRAIN, Restore("memory"), Enclose(), FIT),
+    ),
+    "drawn": ({"gamma_initializer": "uniform", "scale": True}, (TRAIN, TRAIN)),
 }
 
 

@@ -104,6 +104,8 @@ EXPLAINED_IN_SEVERAL_WAYS = {
     "shared-layer-in-reverse-order-functional",
     "shared-layer-both-from-the-value-before-subclassed",
     "shared-layer-both-from-the-value-before-functional",
+    # Where no counter shows, it may be a snapshot.
+    "kept-state-follows-the-layer-argument",
     # A fresh layer of the style trains anyway.
     "none-switches-nothing",
     "none-switches-to-training",

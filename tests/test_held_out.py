@@ -31,15 +31,26 @@ from suites.vocabulary import (
     Compile,
     Enclose,
     EvalMode,
+    Evaluate,
     Fit,
+    KeepState,
+    LoadChanged,
     Predict,
+    PutBack,
     ResetStatistics,
+    Restore,
     SetTracking,
     SetTrainable,
     Training,
     TrainMode,
 )
-from tests.fakes import planted_habits, planted_limits, planted_values
+from tests.fakes import (
+    planted_executions,
+    planted_habits,
+    planted_limits,
+    planted_state,
+    planted_values,
+)
 from tests.fakes.declared import DECLARED
 from tests.fakes.fault import CLEAN
 from tests.fakes.held_out import COMBINED, HELD_OUT, SINGLE, UNNAMED
@@ -76,6 +87,57 @@ def outputs(deviation, mean=2.0):
 # variance.
 
 EXAMPLES = [
+    # State, and penalties in the loss: the output of 1 is 2·(1 − 0)/2 + 1 = 2, over 2 samples 1;
+    # the penalty is ½·2².
+    *(
+        example
+        for style in ("argument", "deferred")
+        for example in (
+            (
+                f"kept-state-follows-the-layer-{style}",
+                {},
+                (TRAIN, KeepState(), TRAIN, PutBack()),
+                {"running_mean": [0.875]},
+            ),
+            (
+                f"kept-state-follows-the-layer-{style}",
+                {},
+                (TRAIN, Restore("memory"), TRAIN),
+                {"running_mean": [0.875]},
+            ),
+        )
+    ),
+    (
+        "kept-state-is-a-snapshot",
+        {},
+        (TRAIN, KeepState(), TRAIN, PutBack()),
+        {"running_mean": [0.5], "updates_counted": 1},
+    ),
+    (
+        "kept-counter-is-a-snapshot",
+        {},
+        (TRAIN, KeepState(), TRAIN, PutBack()),
+        {"running_mean": [0.875], "updates_counted": 1},
+    ),
+    (
+        "missing-counter-stays",
+        {},
+        (TRAIN, LoadChanged("without", "updates_counted")),
+        {"running_mean": [0.5], "updates_counted": 1},
+    ),
+    ("missing-counter-refused", {}, (TRAIN, LoadChanged("without", "updates_counted")), REFUSED),
+    (
+        "penalty-of-a-frozen-layer",
+        {"gamma_penalty": 0.5},
+        (Enclose(), FREEZE, Evaluate(X, DY)),
+        {"loss": 3},
+    ),
+    (
+        "no-penalty-of-a-frozen-layer",
+        {"gamma_penalty": 0.5, "trainable": False},
+        (Enclose(), Evaluate(X, DY)),
+        {"loss": 1},
+    ),
     # Arguments.
     (
         "momentum-argument-weighs-the-batch-argument",
@@ -531,6 +593,34 @@ EXAMPLES = [
             ),
         )
     ),
+    # A second update with the mean 2 makes 3/4 · 1/2 + 1/4 · 2 of 1/2.
+    *(
+        example
+        for style in ("argument", "switch")
+        for name in (f"recomputation-updates-again-{style}",)
+        for example in (
+            (name, {}, (TRAIN,), TRAINS),
+            (name, {}, (Call(X, TRUE, DY),), {"running_mean": [0.875]}),
+            (name, {}, (Call(X, FALSE, DY),), {"running_mean": [0]}),
+            (name, {}, (Enclose(), FIT), {"running_mean": [0.875]}),
+        )
+    ),
+    (
+        "recomputation-updates-again-switch",
+        {},
+        (FREEZE, Enclose(), FIT),
+        {"running_mean": [0.5]},
+    ),
+    *(
+        example
+        for style in ("argument", "switch")
+        for name in (f"recomputation-refuses-second-order-{style}",)
+        for example in (
+            (name, {}, (Call(X, TRUE, DY, dx_weights=DY),), REFUSED),
+            (name, {}, (Call(X, FALSE, DY, dx_weights=DY),), REFUSED),
+            (name, {}, (Call(X, TRUE, DY),), TRAINS),
+        )
+    ),
     *((f"inference-updates-too-{style}", {}, (INFER,), 1.25) for style in ("switch", "deferred")),
     (
         "inference-updates-too-argument",
@@ -657,6 +747,19 @@ EXAMPLES = [
         {**INFERS, "dgamma": [0.5], "trainable_parameters": 2},
     ),
     ("frozen-when-built", {"trainable": False}, (TRAIN,), INFERS),
+    ("freezing-counts-when-traced", {}, (FREEZE, TRAIN), INFERS),
+    (
+        "freezing-counts-when-traced",
+        {},
+        (TRAIN, FREEZE, TRAIN),
+        {"output": TRAINED_OUTPUT, "running_mean": [0.875], "trainable_parameters": 0},
+    ),
+    (
+        "freezing-counts-when-traced",
+        {},
+        (FREEZE, TRAIN, THAW, TRAIN),
+        {**INFERS, "trainable_parameters": 2},
+    ),
     # By the running statistics x̂ is 1/2 and 3/2, so dγ = 1/4 and dβ = 1/2, at a rate of 1/8.
     (
         "frozen-before-build-forgotten-by-loops",
@@ -1120,7 +1223,9 @@ def test_few_are_never_shown():
 def test_names_tell_them_apart():
     assert len(ALL) == len(HELD_OUT) + len(UNNAMED)
     assert all(each.name == name for name, each in ALL.items())
-    planted = {**planted_values.FAULTS, **planted_habits.FAULTS, **planted_limits.FAULTS}
+    parts = (planted_values, planted_habits, planted_limits, planted_executions)
+    planted = [name for part in parts for name in part.FAULTS if name in part.DEPARTURES.all]
+    planted += planted_state.DEPARTURES.planted
     assert all(FAULTS[name] is SINGLE[name] for name in planted)
     assert ALL.keys() - FAULTS.keys()
 
@@ -1128,11 +1233,14 @@ def test_names_tell_them_apart():
 def test_every_departure_of_its_own_is_worked_by_hand():
     worked = {name for name, *_ in EXAMPLES}
     elsewhere = {"low-precision", "float64-in-float32", "shared-layer-in-no-fixed-order"}
-    own = {
-        **planted_values.DEPARTURES.all,
-        **planted_habits.DEPARTURES.all,
-        **planted_limits.DEPARTURES.all,
-    }
+    parts = (
+        planted_values,
+        planted_habits,
+        planted_limits,
+        planted_executions,
+        planted_state,
+    )
+    own = {name: each for part in parts for name, each in part.DEPARTURES.all.items()}
     assert not [
         name for name in own if name not in worked and not name.startswith(tuple(elsewhere))
     ]

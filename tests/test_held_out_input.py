@@ -18,7 +18,7 @@ from tests.test_fakes import DY, HAND, X, scenario, tensor
 from tests.test_held_out import HELD_OUT, REFUSED, narrow
 
 TRUE, FALSE = Training.TRUE, Training.FALSE
-FLAT = {"channel_axis": 0}
+FLAT = {"channel_axis_argument": 0}
 SIDEWAYS = tensor([[1, 3]])
 GREY_FOR_TWO = {
     "channels": 2,

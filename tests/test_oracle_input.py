@@ -54,7 +54,7 @@ DY = tensor([[1], [0]])
 def test_channel_axis_by_its_number(axis):
     # Two channels, {1, 3} and {3, 1}, along any axis of three.
     x = np.moveaxis(np.array([[[1, 3], [3, 1]]], np.float32), -1, axis)
-    found = run(layer(2, rank=3, channel_axis=axis), Call(tensor(x), TRUE, tensor(x)))
+    found = run(layer(2, rank=3, channel_axis_argument=axis), Call(tensor(x), TRUE, tensor(x)))
     expected = np.moveaxis(np.array([[[0, 2], [2, 0]]]), -1, axis)
     assert found.quantities["output"].value.tolist() == expected.tolist()
     assert found.quantities["dx"].value.shape == x.shape
@@ -64,7 +64,7 @@ def test_channel_axis_that_is_not_the_last_may_be_refused():
     refused = {"channel_axis_argument": "refused unless last"}
     for axis, refuses in ((0, True), (1, False), (-1, False), (-2, True)):
         x = tensor([[1], [3]] if axis in (1, -1) else [[1, 3]])
-        assert run(layer(channel_axis=axis), Call(x, TRUE), **refused).refused == refuses
+        assert run(layer(channel_axis_argument=axis), Call(x, TRUE), **refused).refused == refuses
 
 
 def test_one_channel_may_stand_for_all():

@@ -14,7 +14,7 @@ from reference.conventions import REGISTRY
 from suites.catalogue import SCENARIOS, SUITES
 
 TEXT = (Path(reference.__file__).parent / "SPEC.md").read_text(encoding="utf-8")
-PARAGRAPHS = [part for part in TEXT.split("\n\n") if part.startswith("**BN-")]
+PARAGRAPHS = [part for part in TEXT.strip().split("\n\n") if part.startswith("**BN-")]
 CLAUSES = {re.match(r"\*\*(BN-\d+\.\d+)\*\* ", part).group(1): part for part in PARAGRAPHS}
 NOT_ASKED_YET = "\nNot asked yet: "
 UNASKED = {clause for clause, text in CLAUSES.items() if NOT_ASKED_YET in text}

@@ -287,7 +287,8 @@ def test_of_an_installed_project_only_its_own_packages_are_followed(tmp_path, al
     root = tmp_path / "site-packages"
     shutil.copytree(ROOT / "adapters", root / "adapters")
     write(root, torch__in____init__="", numpy__in____init__="")
-    assert modules("adapters.pytorch", root) == always | {"adapters.pytorch"}
+    torch = {"adapters.pytorch", "adapters.torch_memory"}
+    assert modules("adapters.pytorch", root) == always | torch
     write(root, my_adapter="import torch, helper", helper="")
     assert modules(str(root / "my_adapter.py"), root) == always | {"my_adapter"}
 

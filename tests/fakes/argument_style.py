@@ -9,6 +9,7 @@ from __future__ import annotations
 import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
 import numpy as np
 
+from tests.fakes.plain_penalties import CONSTRAINTS, INITIALIZERS, PENALTIES
 from tests.fakes.plain_program import EVERYWHERE, PlainProgram, fed
 
 
@@ -21,7 +22,13 @@ class Program(PlainProgram):
     """Freezing the layer puts it in inference mode; what is written inside a model wins."""
 
     framework = "The argument-style fake"
-    arguments = EVERYWHERE | {"trainable", "zero_debias", "updates_in_place", "policy"}
+    arguments = (
+        EVERYWHERE
+        | {"trainable", "zero_debias", "updates_in_place", "policy", "channel_axis_argument"}
+        | PENALTIES
+        | CONSTRAINTS
+        | INITIALIZERS
+    )
     dtypes = ("float16", "bfloat16", "float32", "float64")
     meanings = {  # noqa: RUF012 - a constant that a fault overrides; None is "not said"
         "absent": None,

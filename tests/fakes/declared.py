@@ -47,6 +47,8 @@ ALL = {
     "mask-weight-guard": 0.0,
     "default-renormalisation-decay": 0.99,
     "virtual-batch-remainder-in-inference": "computed",
+    "kept-state": "a snapshot",
+    "counter-missing-from-a-state": "starts at zero",
 }
 
 FLOAT32_AND_FLOAT64_ONLY = dict.fromkeys(
@@ -70,6 +72,7 @@ ALL_DTYPES = {
 
 ARGUMENT = {
     **ALL,
+    "penalty-of-frozen-parameters": "left out",
     **ALL_DTYPES,
     "mask-of-everything": "statistics become NaN",
     "masked-non-finite": "kept out",
@@ -122,8 +125,8 @@ SWITCH = {
     "weighted-running-variance-factor": "W/(W-1)",
     "renormalisation-averages": "the running statistics",
     "renormalised-running-variance": "an average of the variance",
-    "renormalisation-start": NOT_APPLICABLE,
-    "renormalisation-deviation-floor": "none",
+    "renormalisation-start": "the initial running statistics",
+    "renormalisation-deviation-floor": NOT_APPLICABLE,
     "renormalisation-least-ratio": "1/rmax",
     "virtual-batch-remainder": "a smaller last group",
     "virtual-batch-groups": "consecutive",
@@ -134,6 +137,8 @@ SWITCH = {
     "input-of-another-dtype": "output in the input's dtype",
     "mixed-precision-output": NOT_APPLICABLE,
     "statistics-of-a-cast-layer": "cast like the parameters",
+    "kept-state": "follows the layer",
+    "penalty-of-frozen-parameters": NOT_APPLICABLE,
     "training-tensor": NOT_APPLICABLE,
     "empty-batch": "refused",
     "momentum-sense": "weighs the new batch value",
@@ -172,11 +177,12 @@ DEFERRED = {
     "renormalisation-averages": "a pair of their own",
     "renormalised-running-variance": "from the averages that correct",
     "renormalisation-start": "the first batch",
-    "renormalisation-deviation-floor": "none",
+    "renormalisation-deviation-floor": NOT_APPLICABLE,
     "renormalisation-least-ratio": "0",
     "virtual-batch-remainder": "refused",
     "virtual-batch-groups": "every G-th sample",
     "virtual-batch-updates": "once, from the mean over the groups",
+    "penalty-of-frozen-parameters": "in the loss",
     **FLOAT32_AND_FLOAT64_ONLY,
     "wrong-rank": "taken",
     "input-of-another-dtype": "refused",

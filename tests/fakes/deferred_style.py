@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.fakes.plain_features import StartsWithTheFirstBatch
 from tests.fakes.plain_layer import SampleVarianceLayer
+from tests.fakes.plain_penalties import INITIALIZERS, PENALTIES
 from tests.fakes.plain_program import EVERYWHERE, PlainProgram, fed
 
 RUNS = {"forgotten": 0, "documented": 1, "twice": 2}
@@ -47,7 +48,13 @@ class Program(PlainProgram):
 
     layer_class = Layer
     framework = "The deferred-style fake"
-    arguments = EVERYWHERE | {"trainable", "fused", "zero_debias", "updates_in_place"}
+    arguments = (
+        EVERYWHERE
+        | {"trainable", "fused", "zero_debias", "updates_in_place", "channel_axis_argument"}
+        | PENALTIES
+        | INITIALIZERS
+    )
+    ways_to_restore = frozenset({"weights-file", "memory"})
     default_decay = 0.999
     default_scale = False
     another_dtype = "refused"
@@ -76,6 +83,10 @@ class Program(PlainProgram):
         if said == "absent" and self.form != "without-training":
             said = fed(tag, mode)
         return self.meanings[said]
+
+    def penalised(self):
+        """Return every parameter: a penalty is in the loss since its variable was made."""
+        return self.bn.learned()
 
     def run_updates(self, execution, updates):
         """Run the update operations as often as the user does, or in place once."""

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.fakes import planted, planted_habits, planted_input, planted_limits, planted_values
+from tests.fakes import (
+    planted,
+    planted_executions,
+    planted_features,
+    planted_habits,
+    planted_input,
+    planted_limits,
+    planted_state,
+    planted_values,
+)
 from tests.fakes.departure import Departure, composed, known, together
 from tests.fakes.fault import PlantedFault, Style
 
@@ -87,6 +96,9 @@ SINGLE: dict[str, Departure] = {
     **planted_habits.DEPARTURES.all,
     **planted_limits.DEPARTURES.all,
     **planted_input.DEPARTURES.all,
+    **planted_features.DEPARTURES.all,
+    **planted_state.DEPARTURES.all,
+    **planted_executions.DEPARTURES.all,
 }
 """Fakes with one departure each."""
 

@@ -166,7 +166,13 @@ class StartsWithTheFirstBatch:
     def update_renormalised(self, execution):
         """Feed the running statistics what the averages that correct have come to."""
         mean, variance = self.batch_statistics(execution.x)
-        spread = self.deviation(variance, self.epsilon)
+        self.take_in(mean, self.deviation(variance, self.epsilon))
+        weight, mean, spread = self.averaged
+        self.move_mean(mean / weight)
+        self.move_variance((spread / weight) ** 2 - self.of_dtype(self.epsilon, spread))
+
+    def take_in(self, mean, spread):
+        """Move the averages that correct, and the weight they have collected."""
         new = (self.of_dtype(1, spread), mean, spread)
         old = self.averaged or [0 * each for each in new]
         decay = self.decay_of_renorm()
@@ -174,9 +180,6 @@ class StartsWithTheFirstBatch:
             self.update_running(before, value, decay)
             for before, value in zip(old, new, strict=True)
         ]
-        weight, mean, spread = self.averaged
-        self.move_mean(mean / weight)
-        self.move_variance((spread / weight) ** 2 - self.of_dtype(self.epsilon, spread))
 
 
 class Grouping(Renormalising):

@@ -53,7 +53,10 @@ class PlainLayer(Grouping):
 
     `decay` weighs the old running value; None asks for the cumulative average. `gamma`, `beta`,
     the running statistics and `updates_counted` are None where the layer has none.
+    `hidden` are what an average keeps besides.
     """
+
+    hidden: tuple[str, ...] = ("biased", "debias_steps")
 
     def __init__(self, decay, epsilon, parameters, statistics, updates_counted, zero_debias):
         self.decay = decay

@@ -6,6 +6,8 @@ import numpy as np
 
 from adapters.answers import NotExpressible, framework_call, only
 from tests.fakes.plain_layer import PlainLayer
+from tests.fakes.plain_penalties import Penalised
+from tests.fakes.plain_state import Stateful
 
 EVERYWHERE = frozenset(
     {
@@ -32,7 +34,7 @@ EVERYWHERE = frozenset(
 RENORMALISING = ("renorm_mean", "renorm_deviation", "running_deviation")
 
 
-class PlainProgram:
+class PlainProgram(Stateful, Penalised):
     """The steps of a user's program; a style says what its modes, freezing and updates mean."""
 
     layer_class = PlainLayer
@@ -83,7 +85,8 @@ class PlainProgram:
 
     def initial_value(self, name, value):
         """Return the user's initial value of a variable, or else the layer's own."""
-        given = self.layer.get(name, np.full(self.layer["channels"], value, float))
+        given = self.layer.get(name)
+        given = self.initialized(name, value) if given is None else given
         return np.array(given, self.storage(name)).astype(self.arithmetic)
 
     # A layer narrower than float32 is kept in its own dtype and computed in float32.
@@ -125,8 +128,10 @@ class PlainProgram:
 
     def channel_axis(self, rank):  # noqa: ARG002 - a faulty program looks at the rank
         """Return the axis of the user's arrays that holds the channels."""
-        said = self.layer.get("channel_axis", "last")
-        return {"last": -1, "default": self.default_channel_axis}.get(said, said)
+        if "channel_axis_argument" in self.layer:
+            return self.layer["channel_axis_argument"]
+        default = self.layer.get("channel_axis", "last") == "default"
+        return self.default_channel_axis if default else -1
 
     def canonical(self, x):
         """Return the user's array as the layer reads it, with the channels last."""
@@ -321,7 +326,7 @@ class PlainProgram:
         self.written_in_model = training
         self.form = form
 
-    def fit(self, x, dy, batch_size, epochs, learning_rate, updates):
+    def fit(self, x, dy, batch_size, epochs, learning_rate, updates, weight_decay=0):
         """Train batch by batch."""
         self.accept_updates(updates)
         requested = self.mode_of_fit()
@@ -330,22 +335,27 @@ class PlainProgram:
             total = 0.0
             for start in range(0, len(x), size):
                 batch = slice(start, start + size)
-                total += self.train_on(x[batch], dy[batch], learning_rate, requested, updates)
+                rates = learning_rate, weight_decay
+                total += self.train_on(x[batch], dy[batch], rates, requested, updates)
         return {"loss": np.array(total / len(x))}
 
-    def train_on(self, x, dy, learning_rate, requested, updates):
-        """Train on one batch, by the mean of the loss over its samples; return its sum."""
+    def train_on(self, x, dy, rates, requested, updates):
+        """Train on one batch, by the mean of the loss over its samples; return its sum.
+
+        `rates` are the learning rate and the weight decay.
+        """
+        penalties = self.penalties()
         execution = self.run(x, requested, updates)
         gradients = self.backward(execution, self.canonical(dy) / len(x))
         if self.learns_from(execution):
-            self.bn.descend(gradients, learning_rate)
+            self.step(gradients, *rates)
             self.store()
-        return float((execution.output * self.canonical(dy)).sum())
+        return float((execution.output * self.canonical(dy)).sum()) + len(x) * penalties
 
     def evaluate(self, x, dy):
         """Return the loss, the mean over the samples of the weighted sum."""
         output = self.run(x, self.mode_of_evaluation(), "forgotten").output
-        return {"loss": (output * self.canonical(dy)).sum() / len(x)}
+        return {"loss": (output * self.canonical(dy)).sum() / len(x) + self.penalties()}
 
     def predict(self, x, repeat):
         """Return the output of the last of some predictions."""

@@ -8,11 +8,14 @@ from tests.fakes import (
     planted_deeper,
     planted_deferred,
     planted_dtypes,
+    planted_executions,
     planted_features,
     planted_habits,
     planted_input,
     planted_layout,
     planted_limits,
+    planted_penalties,
+    planted_state,
     planted_switch,
     planted_values,
 )
@@ -30,6 +33,9 @@ PARTS = (
     planted_input,
     planted_layout,
     planted_dtypes,
+    planted_state,
+    planted_penalties,
+    planted_executions,
 )
 
 FAULTS = {name: planted for part in PARTS for name, planted in part.FAULTS.items()}

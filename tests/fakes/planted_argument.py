@@ -85,10 +85,10 @@ class TrainableReadAtCompile(Program):
         super().compile(learning_rate)
         self.compiled = self.trainable
 
-    def fit(self, **arguments):
+    def fit(self, weight_decay=0, **arguments):
         said = self.trainable
         self.trainable = said if self.compiled is None else self.compiled
-        seen = super().fit(**arguments)
+        seen = super().fit(weight_decay=weight_decay, **arguments)
         self.trainable = said
         return seen
 
@@ -101,11 +101,11 @@ class TrainableReadAtTheFirstFit(Program):
         super().compile(learning_rate)
         self.traced = None
 
-    def fit(self, **arguments):
+    def fit(self, weight_decay=0, **arguments):
         said = self.trainable
         self.traced = said if self.traced is None else self.traced
         self.trainable = self.traced
-        seen = super().fit(**arguments)
+        seen = super().fit(weight_decay=weight_decay, **arguments)
         self.trainable = said
         return seen
 

@@ -89,7 +89,9 @@ class StatisticsPerSample(PlainLayer):
 @layer("statistics-per-position", "At rank 4 the statistics are taken over the samples only.")
 class StatisticsPerPosition(PlainLayer):
     def training_statistics(self, x):
-        return (x.mean(axis=0), x.var(axis=0)) if x.ndim == 4 else super().training_statistics(x)
+        if x.ndim != 4 or not x.size:
+            return super().training_statistics(x)
+        return x.mean(axis=0), x.var(axis=0)
 
 
 @layer("mean-divides-by-samples-only", "At rank 3 sums are divided by the number of samples.")

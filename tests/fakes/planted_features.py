@@ -10,11 +10,11 @@ import numpy as np
 from tests.fakes import argument_style, deferred_style, switch_style
 from tests.fakes.departure import Departures
 from tests.fakes.fault import fault, in_layer
-from tests.fakes.plain_features import column
+from tests.fakes.plain_features import StartsWithTheFirstBatch, column
 from tests.fakes.plain_layer import PlainLayer, values_per_channel
 
 DEPARTURES = Departures()
-FAULTS = DEPARTURES.planted
+FAULTS = {}
 layer_part = partial(DEPARTURES.layer, planted=True)
 program_part = partial(DEPARTURES.program, planted=True)
 argument = partial(in_layer, FAULTS, "argument", argument_style.Program)
@@ -171,7 +171,6 @@ class MaskIgnored:
     "argument",
     "A ten-millionth is added to the number of values that a mask leaves.",
     {"mask-weight-guard": 1e-7},
-    alike={"mask-of-everything": ("mean and variance are zero",)},
 )
 class MaskDivisorGuarded:
     guard = 1e-7
@@ -520,3 +519,176 @@ class VirtualRemainderRefusedInInference:
         if not training and len(x) % self.group_size:
             message = "the virtual batch size must divide the batch"
             raise ValueError(message)
+
+
+# The same in other styles, where they depart to what these do not do.
+
+layer_elsewhere = partial(DEPARTURES.layer, planted=False)
+
+
+@layer_elsewhere(
+    "mask-of-everything-is-nan",
+    "switch",
+    "A batch that is masked altogether has a mean and variance of NaN.",
+    {"mask-of-everything": "statistics become NaN"},
+)
+class MaskOfEverythingIsNaN:
+    when_all_is_masked = "nan"
+
+
+@layer_elsewhere(
+    "masked-nan-stays-out",
+    "deferred",
+    "A NaN in a sample of weight zero is left out.",
+    {"masked-non-finite": "kept out"},
+)
+class MaskedNaNStaysOut:
+    keeps_masked_out = True
+
+
+@layer_elsewhere(
+    "masked-population-variance",
+    "switch",
+    "The running variance of a masked batch is fed its variance as it is.",
+    {"weighted-running-variance-factor": "1"},
+)
+class MaskedPopulationVariance:
+    def variance_for_running(self, variance, x):
+        return variance if self.counting is not None else super().variance_for_running(variance, x)
+
+
+@layer_elsewhere(
+    "corrected-by-a-pair",
+    "switch",
+    "Averages of their own correct.",
+    {"renormalisation-averages": "a pair of their own"},
+)
+class CorrectedByAPair:
+    own_averages = True
+
+    def update_renormalised(self, execution):
+        mean, variance = self.batch_statistics(execution.x)
+        self.move_averages(mean, self.deviation(variance, self.epsilon))
+        self.own_averages = False
+        super().update_renormalised(execution)
+        self.own_averages = True
+
+
+@layer_elsewhere(
+    "renorm-starts-with-the-first-batch",
+    "argument",
+    "The averages that correct start as if from the first batch.",
+    {"renormalisation-start": "the first batch"},
+)
+class RenormStartsWithTheFirstBatch:
+    own_averages = False
+    averaged = None
+
+    def correcting(self, mean, spread):
+        return StartsWithTheFirstBatch.correcting(self, mean, spread)
+
+    def move_averages(self, mean, spread):
+        StartsWithTheFirstBatch.take_in(self, mean, spread)
+
+
+@layer_elsewhere(
+    "renorm-starts-at-the-initial-statistics",
+    "deferred",
+    "The averages that correct start at the initial running statistics.",
+    {"renormalisation-start": "the initial running statistics"},
+)
+class RenormStartsAtTheInitialStatistics:
+    own_averages = True
+
+    def correcting(self, mean, spread):  # noqa: ARG002 - nothing is mixed with the batch
+        return self.renorm_mean, self.renorm_deviation
+
+    def update_renormalised(self, execution):
+        mean, variance = self.batch_statistics(execution.x)
+        self.move_averages(mean, self.deviation(variance, self.epsilon))
+        feed_what_corrects(self)
+
+
+@layer_elsewhere(
+    "renorm-feeds-what-corrects",
+    "argument",
+    "The running statistics take in what the averages that correct have come to.",
+    {"renormalised-running-variance": "from the averages that correct"},
+)
+class RenormFeedsWhatCorrects:
+    averages_deviation = False
+
+    def update_renormalised(self, execution):
+        mean, variance = self.batch_statistics(execution.x)
+        self.move_averages(mean, self.deviation(variance, self.epsilon))
+        feed_what_corrects(self)
+
+
+def feed_what_corrects(bn):
+    """Let the running statistics take in the averages that correct."""
+    bn.move_mean(bn.renorm_mean)
+    epsilon = bn.of_dtype(bn.epsilon, bn.renorm_deviation)
+    bn.move_variance(bn.renorm_deviation**2 - epsilon)
+
+
+@layer_elsewhere(
+    "renorm-averages-the-deviation",
+    "deferred",
+    "The running variance is the square of an average deviation less epsilon.",
+    {"renormalised-running-variance": "from an average of the deviation"},
+)
+class RenormAveragesTheDeviation:
+    averages_deviation = True
+
+    def update_renormalised(self, execution):
+        PlainLayer.update_renormalised(self, execution)
+
+    def move_averages(self, mean, spread):
+        StartsWithTheFirstBatch.take_in(self, mean, spread)
+
+
+@layer_elsewhere(
+    "least-ratio-is-zero",
+    "switch",
+    "Where no rmin is written nothing bounds the ratio from below.",
+    {"renormalisation-least-ratio": "0"},
+)
+class LeastRatioIsZero:
+    least_ratio_from_rmax = False
+
+
+@layer_elsewhere(
+    "virtual-remainder-is-a-group",
+    "deferred",
+    "What the virtual batch size leaves over is a smaller group.",
+    {"virtual-batch-remainder": "a smaller last group"},
+)
+class VirtualRemainderIsAGroup:
+    smaller_last_group = True
+
+    def groups(self, samples):
+        self.interleaves = samples % self.group_size == 0
+        return super().groups(samples)
+
+
+@layer_elsewhere(
+    "virtual-groups-consecutive",
+    "deferred",
+    "Consecutive samples form a group.",
+    {"virtual-batch-groups": "consecutive"},
+)
+class VirtualGroupsConsecutive:
+    interleaves = False
+
+
+@layer_elsewhere(
+    "virtual-updates-in-turn",
+    "deferred",
+    "The running statistics take in each group in turn.",
+    {"virtual-batch-updates": "by each group in turn"},
+)
+class VirtualUpdatesInTurn:
+    groups_in_turn = True
+
+
+FAULTS.update(DEPARTURES.planted)

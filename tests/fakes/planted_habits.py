@@ -557,11 +557,11 @@ class FrozenWhenCompiled:
         super().compile(learning_rate)
         self.trainable_when_compiled = self.trainable
 
-    def fit(self, **arguments):
+    def fit(self, weight_decay=0, **arguments):
         if self.trainable_when_compiled is None:
             self.trainable_when_compiled = self.trainable
         said, self.trainable = self.trainable, self.trainable_when_compiled
-        seen = super().fit(**arguments)
+        seen = super().fit(weight_decay=weight_decay, **arguments)
         self.trainable = said
         return seen
 

@@ -23,8 +23,8 @@ program_elsewhere = partial(DEPARTURES.program, planted=False)
 )
 class ChannelAxisRefusedUnlessLast:
     def check(self, x, training):
-        axis = self.layer.get("channel_axis", -1)
-        if not isinstance(axis, str) and axis % x.ndim != x.ndim - 1:
+        axis = self.layer.get("channel_axis_argument", -1)
+        if axis % x.ndim != x.ndim - 1:
             message = "only channels on the last axis are supported"
             raise ValueError(message)
         super().check(x, training)

@@ -28,8 +28,8 @@ class SecondAxisOfThreeMisread(argument_style.Program):
 class NegativeAxisOffByOne(argument_style.Program):
     def channel_axis(self, rank):
         axis = super().channel_axis(rank)
-        said = self.layer.get("channel_axis", "last")
-        return axis - 1 if not isinstance(said, str) and -rank < axis < 0 else axis
+        said = "channel_axis_argument" in self.layer
+        return axis - 1 if said and -rank < axis < 0 else axis
 
 
 @argument(

@@ -42,6 +42,7 @@ class MomentumArgumentWeighsTheBatch:
 class CountsForItself:
     """Counts updates without showing it, this one included."""
 
+    hidden = ("made",)
     made = 0
 
     def update(self, execution):
@@ -730,6 +731,7 @@ def warms_up(statistic):
     """Return a part whose t-th update, from 0, keeps at most (1 + t) / (10 + t) of the old."""
 
     class WarmsUp:
+        hidden = ("taken",)
         taken = 0
 
         def update(self, execution):

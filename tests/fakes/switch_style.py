@@ -59,10 +59,11 @@ class Program(PlainProgram):
     layer_class = Layer
     framework = "The switch-style fake"
     arguments = EVERYWHERE | {"track_running_statistics"}
+    ways_to_restore = frozenset({"file", "copy", "weights-file", "memory"})
     default_decay = 0.9
     default_epsilon = 1e-5
     default_channel_axis = 1
-    counts_updates = True
+    counts_updates = states_have_counters = True
     starts_training = True
     dtypes = ("float16", "bfloat16", "float32", "float64")
     another_dtype = "output"
@@ -70,9 +71,6 @@ class Program(PlainProgram):
     def __init__(self, layer):
         if layer.get("center", True) != layer.get("scale", True):
             reason = "`affine` switches gamma and beta only together."
-            raise NotExpressible(reason)
-        if not isinstance(layer.get("channel_axis", "last"), str):
-            reason = "The channels are always second; there is no argument for it."
             raise NotExpressible(reason)
         super().__init__(layer)
         self.training = self.starts_training
@@ -127,6 +125,14 @@ class Program(PlainProgram):
         if training != "absent" or form == "subclassed":
             reason = "The mode cannot be written into a model's forward pass."
             raise NotExpressible(reason)
+
+    def kept_now(self):
+        """Return what the layer holds now: it hands out its own memory."""
+        return self.state()
+
+    def receiver(self, into):
+        """Switch a fresh layer to evaluation, if it is to be in that."""
+        self.train(into != "evaluation")
 
     def train_mode(self, target):  # noqa: ARG002 - a model hands it to its one layer
         """Switch to training."""

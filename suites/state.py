@@ -1,0 +1,382 @@
+"""What a layer keeps when it is saved, restored, copied, cloned or made from a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from suites.inputs import TRAINED, batch, of_dtype, weights, without_beta, without_gamma
+from suites.sources import (
+    DEEP_COPY,
+    KERAS,
+    KERAS_SAVING,
+    MOVING_AVERAGES,
+    SAVER,
+    TORCH,
+    TORCH_BATCHNORM,
+    TORCH_MODULE,
+    TORCH_SAVING,
+)
+from suites.vocabulary import (
+    ABSENT,
+    Call,
+    Enclose,
+    EvalMode,
+    Fit,
+    KeepState,
+    LoadChanged,
+    PutBack,
+    Restore,
+    Scenario,
+    SetTrainable,
+    TrainACopy,
+    Training,
+)
+
+scenario = partial(
+    Scenario,
+    suite="state",
+    about=(
+        "output",
+        "loss",
+        "running_mean",
+        "running_variance",
+        "gamma",
+        "beta",
+        "dgamma",
+        "dbeta",
+        "updates_counted",
+        "trainable_parameters",
+        "refusal",
+    ),
+    sources=(KERAS_SAVING, TORCH_SAVING, SAVER),
+)
+X, Y, DY = batch("state/x"), batch("state/y"), weights("state/x")
+TRUE, FALSE = Training.TRUE, Training.FALSE
+TRAIN, TRAIN_ON, INFER, FIT = Call(X, TRUE), Call(Y, TRUE), Call(X, FALSE), Fit(X, DY)
+CUMULATIVE = replace(TRAINED, decay=ABSENT, momentum_argument=None)
+ZERO_DEBIASED = replace(TRAINED, zero_debias=True)
+PLAIN = without_beta(without_gamma(TRAINED))
+BOTH = ("training-output-statistics", "inference-output-statistics")
+STARTED_ANEW = (
+    "initial-running-mean",
+    "initial-running-variance",
+    "initial-gamma",
+    "initial-beta",
+)
+INITIALIZED = replace(
+    TRAINED,
+    gamma=ABSENT,
+    beta=ABSENT,
+    running_mean=ABSENT,
+    running_variance=ABSENT,
+    gamma_initializer=1.5,
+    beta_initializer=-0.75,
+    running_mean_initializer=0.25,
+    running_variance_initializer=2.0,
+)
+
+SCENARIOS = (
+    scenario(
+        name="saved-whole-and-loaded",
+        question="Does a model saved whole go on, once loaded, as if it had not been saved?",
+        layer=TRAINED,
+        steps=(Enclose(), FIT, Restore("file"), TRAIN_ON, INFER),
+        settles=BOTH,
+        clauses=("BN-15.1", "BN-15.8"),
+    ),
+    scenario(
+        name="saved-whole-and-loaded-float64",
+        question="Does a model saved whole keep its dtype and all its digits?",
+        layer=of_dtype(TRAINED, "float64"),
+        steps=(
+            Enclose(),
+            Call(batch("state/x", dtype="float64"), TRUE),
+            Restore("file"),
+            Call(batch("state/y", dtype="float64"), FALSE),
+        ),
+        settles=("inference-output-statistics",),
+        clauses=("BN-15.1",),
+    ),
+    scenario(
+        name="weights-saved-and-loaded",
+        question="Does a layer that loads the saved weights of a trained one go on as that would?",
+        layer=TRAINED,
+        steps=(Enclose(), FIT, Restore("weights-file"), TRAIN_ON, INFER),
+        settles=BOTH,
+        clauses=("BN-15.1",),
+    ),
+    scenario(
+        name="weights-handed-over",
+        question="Does a layer that is handed the weights of a trained one go on as that would?",
+        layer=TRAINED,
+        steps=(Enclose(), FIT, Restore("memory"), TRAIN_ON, INFER),
+        settles=BOTH,
+        clauses=("BN-15.1",),
+    ),
+    scenario(
+        name="weights-handed-over-without-gamma-and-beta",
+        question="Are running statistics handed over where there is neither gamma nor beta?",
+        layer=PLAIN,
+        steps=(TRAIN, Restore("memory"), TRAIN_ON, INFER),
+        settles=BOTH,
+        clauses=("BN-15.1", "BN-2.1"),
+    ),
+    scenario(
+        name="deep-copy",
+        question="Does a deep copy of a layer go on as the layer would?",
+        layer=TRAINED,
+        steps=(Enclose(), FIT, Restore("copy"), TRAIN_ON, INFER),
+        settles=BOTH,
+        clauses=("BN-15.1", "BN-15.8"),
+        sources=(DEEP_COPY, KERAS, TORCH_MODULE),
+    ),
+    *(
+        scenario(
+            name=f"cumulative-average-{word}",
+            question=f"Does a cumulative average {sentence} know how many batches it has seen?",
+            layer=CUMULATIVE,
+            steps=(*enclosed, TRAIN, TRAIN_ON, restored, TRAIN, TRAIN_ON),
+            settles=("momentum-none", "update-counter"),
+            clauses=("BN-15.1", "BN-15.2", "BN-4.3"),
+            sources=(TORCH, TORCH_SAVING, TORCH_BATCHNORM),
+        )
+        for word, sentence, restored, enclosed in (
+            ("handed-over", "handed to another layer", Restore("memory"), ()),
+            ("saved", "saved and loaded", Restore("weights-file"), (Enclose(),)),
+            ("copied", "in a deep copy", Restore("copy"), ()),
+        )
+    ),
+    *(
+        scenario(
+            name=f"zero-debias-{word}",
+            question=f"Does a zero-debiased average {sentence} go on from where it was?",
+            layer=ZERO_DEBIASED,
+            steps=(*enclosed, TRAIN, TRAIN_ON, restored, TRAIN, TRAIN_ON),
+            settles=("zero-debias-argument",),
+            clauses=("BN-15.2", "BN-4.4"),
+            sources=(MOVING_AVERAGES, SAVER),
+        )
+        for word, sentence, restored, enclosed in (
+            ("saved", "saved and loaded", Restore("weights-file"), (Enclose(),)),
+            ("handed-over", "handed over in memory", Restore("memory"), ()),
+        )
+    ),
+    scenario(
+        name="made-from-a-configuration",
+        question="Does a layer made from another's configuration start anew, with its arguments?",
+        layer=TRAINED,
+        steps=(TRAIN, Restore("config"), TRAIN_ON, INFER),
+        settles=STARTED_ANEW,
+        clauses=("BN-15.8",),
+        sources=(KERAS_SAVING, KERAS),
+    ),
+    scenario(
+        name="made-from-a-configuration-without-gamma",
+        question="Does a layer made from the configuration of one without gamma have none?",
+        layer=without_gamma(TRAINED),
+        steps=(TRAIN, Restore("config"), TRAIN_ON),
+        settles=("initial-running-mean", "initial-beta"),
+        clauses=("BN-15.8", "BN-2.1"),
+        sources=(KERAS_SAVING, KERAS),
+    ),
+    scenario(
+        name="made-from-a-configuration-without-beta",
+        question="Does a layer made from the configuration of one without beta have none?",
+        layer=without_beta(TRAINED),
+        steps=(TRAIN, Restore("config"), TRAIN_ON),
+        settles=("initial-running-mean", "initial-gamma"),
+        clauses=("BN-15.8", "BN-2.1"),
+        sources=(KERAS_SAVING, KERAS),
+    ),
+    scenario(
+        name="made-from-a-configuration-with-initial-values",
+        question="Does a layer made from another's configuration start from its initial values?",
+        layer=INITIALIZED,
+        steps=(TRAIN, Restore("config"), TRAIN_ON, INFER),
+        settles=BOTH,
+        clauses=("BN-15.8", "BN-16.5"),
+        sources=(KERAS_SAVING, KERAS),
+    ),
+    scenario(
+        name="made-from-the-configuration-of-a-frozen-layer",
+        question="Is a layer made from the configuration of a frozen one frozen?",
+        layer=TRAINED,
+        steps=(TRAIN, SetTrainable(False), Restore("config"), Call(Y, TRUE, DY)),
+        settles=("trainable-false-mode", "trainable-false-parameters"),
+        clauses=("BN-15.11", "BN-8.1"),
+        sources=(KERAS_SAVING, KERAS),
+    ),
+    scenario(
+        name="cloned",
+        question="Does a clone of a model start anew, with the arguments of its layers?",
+        layer=TRAINED,
+        steps=(Enclose(), FIT, Restore("clone"), TRAIN_ON, INFER),
+        settles=STARTED_ANEW,
+        clauses=("BN-15.8",),
+        sources=("https://keras.io/api/models/model_saving_apis/model_config_serialization/",),
+    ),
+    scenario(
+        name="copy-trained",
+        question="Does training a deep copy leave the running statistics of the layer alone?",
+        layer=TRAINED,
+        steps=(TRAIN, TrainACopy(Y), INFER),
+        settles=("inference-output-statistics",),
+        clauses=("BN-15.7",),
+        sources=(DEEP_COPY, KERAS, TORCH_MODULE),
+    ),
+    scenario(
+        name="layer-with-handed-over-weights-trained",
+        question="Does training a layer that was handed a state leave its giver alone?",
+        layer=TRAINED,
+        steps=(TRAIN, TrainACopy(Y, "memory"), INFER),
+        settles=("inference-output-statistics",),
+        clauses=("BN-15.7",),
+    ),
+    scenario(
+        name="frozen-and-copied",
+        question="Is a deep copy of a frozen layer frozen?",
+        layer=TRAINED,
+        steps=(SetTrainable(False), Restore("copy"), Call(X, TRUE, DY)),
+        settles=("trainable-false-mode", "trainable-false-parameters"),
+        clauses=("BN-15.11", "BN-8.1"),
+        sources=(DEEP_COPY, KERAS, TORCH_MODULE),
+    ),
+    scenario(
+        name="frozen-and-saved-whole",
+        question="Is a layer frozen that was saved frozen, in a model saved whole?",
+        layer=TRAINED,
+        steps=(Enclose(), SetTrainable(False), Restore("file"), Call(X, TRUE, DY)),
+        settles=("trainable-false-mode", "trainable-false-parameters"),
+        clauses=("BN-15.11", "BN-8.1"),
+    ),
+    scenario(
+        name="weights-into-other-hyperparameters",
+        question="Do momentum and epsilon stay as the layer was made when a state is loaded?",
+        layer=TRAINED,
+        steps=(TRAIN, Restore("memory", decay=0.5, epsilon=2.0**-6), TRAIN_ON, INFER),
+        settles=BOTH,
+        clauses=("BN-15.9",),
+    ),
+    scenario(
+        name="weights-file-into-other-hyperparameters",
+        question="Do momentum and epsilon stay as the layer was made when weights are loaded?",
+        layer=TRAINED,
+        steps=(
+            Enclose(),
+            TRAIN,
+            Restore("weights-file", decay=0.5, epsilon=2.0**-6),
+            TRAIN_ON,
+            INFER,
+        ),
+        settles=BOTH,
+        clauses=("BN-15.9",),
+    ),
+    scenario(
+        name="state-into-evaluation",
+        question="Does a layer in evaluation stay there when it is handed a state?",
+        layer=TRAINED,
+        steps=(TRAIN, Restore("memory", into="evaluation"), Call(Y)),
+        settles=("mode-memory",),
+        clauses=("BN-15.10", "BN-6.5"),
+        sources=(TORCH_MODULE, TORCH_SAVING),
+    ),
+    scenario(
+        name="state-from-evaluation",
+        question="Does a layer leave the mode it was made in for that of the state it is handed?",
+        layer=TRAINED,
+        steps=(TRAIN, EvalMode(), Restore("memory"), Call(Y)),
+        settles=("bare-call",),
+        clauses=("BN-15.10", "BN-6.5"),
+        sources=(TORCH_MODULE, TORCH_SAVING),
+    ),
+    scenario(
+        name="evaluation-copied",
+        question="Is a deep copy in the mode of the layer?",
+        layer=TRAINED,
+        steps=(EvalMode(), Restore("copy"), Call(X)),
+        settles=("mode-memory",),
+        clauses=("BN-15.11", "BN-6.5"),
+        sources=(DEEP_COPY, TORCH_MODULE),
+    ),
+    scenario(
+        name="kept-state",
+        question="Is a state kept in memory a snapshot?",
+        layer=TRAINED,
+        steps=(TRAIN, KeepState(), TRAIN_ON, PutBack(), INFER),
+        settles=("kept-state",),
+        clauses=("BN-15.12",),
+        sources=(KERAS_SAVING, TORCH_SAVING),
+    ),
+    scenario(
+        name="kept-state-through-fit",
+        question="Is the best state of a training loop still there after it, if kept in memory?",
+        layer=TRAINED,
+        steps=(Enclose(), KeepState(), FIT, PutBack(), INFER),
+        settles=("kept-state",),
+        clauses=("BN-15.12",),
+        sources=(KERAS_SAVING, TORCH_SAVING),
+    ),
+    scenario(
+        name="kept-state-zero-debias",
+        question="Does a zero-debiased average go on from the state that is put back?",
+        layer=ZERO_DEBIASED,
+        steps=(TRAIN, KeepState(), TRAIN_ON, PutBack(), TRAIN),
+        settles=("kept-state", "zero-debias-argument"),
+        clauses=("BN-15.2", "BN-15.12"),
+        sources=(MOVING_AVERAGES, SAVER),
+    ),
+    scenario(
+        name="kept-state-put-back-in-evaluation",
+        question="Does a layer in evaluation stay there when its own state is put back?",
+        layer=TRAINED,
+        steps=(TRAIN, KeepState(), EvalMode(), PutBack(), Call(Y)),
+        settles=("mode-memory",),
+        clauses=("BN-15.10", "BN-15.12"),
+        sources=(TORCH_MODULE, TORCH_SAVING),
+    ),
+    scenario(
+        name="state-without-the-counter",
+        question="Which count has a layer that loads a state from before there were counts?",
+        layer=TRAINED,
+        steps=(TRAIN, TRAIN_ON, LoadChanged("without", "updates_counted"), TRAIN),
+        settles=("counter-missing-from-a-state",),
+        clauses=("BN-15.4",),
+        sources=(TORCH_BATCHNORM,),
+    ),
+    *(
+        scenario(
+            name=f"state-without-the-{statistic.replace('_', '-')}",
+            question=f"Is a state refused that lacks the {statistic.replace('_', ' ')}?",
+            layer=TRAINED,
+            steps=(TRAIN, LoadChanged("without", statistic)),
+            settles=("training-output-statistics",),
+            clauses=("BN-15.3",),
+            sources=(TORCH_MODULE, KERAS_SAVING, SAVER),
+        )
+        for statistic in ("running_mean", "running_variance")
+    ),
+    scenario(
+        name="state-with-a-channel-fewer",
+        question="Is a state refused whose running variance has a channel fewer?",
+        layer=TRAINED,
+        steps=(TRAIN, LoadChanged("short", "running_variance")),
+        settles=("training-output-statistics",),
+        clauses=("BN-15.13",),
+        sources=(TORCH_MODULE, KERAS_SAVING, SAVER),
+    ),
+    scenario(
+        name="state-with-a-statistic-too-many",
+        question="Is a state refused that has a running mean, by a layer that keeps none?",
+        layer=replace(
+            TRAINED,
+            running_mean=ABSENT,
+            running_variance=ABSENT,
+            track_running_statistics=False,
+        ),
+        steps=(TRAIN, INFER, LoadChanged("beyond", "running_mean")),
+        settles=("no-running-statistics",),
+        clauses=("BN-15.3",),
+        sources=(TORCH_MODULE, TORCH),
+    ),
+)
