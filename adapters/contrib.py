@@ -398,6 +398,7 @@ NOT_EXPRESSIBLE = {
     "eval_mode": SWITCH,
     "set_trainable": "`trainable` is an argument of batch_norm; nothing changes it afterwards.",
     "fit.weight_decay": "tf.train.GradientDescentOptimizer takes no weight decay.",
+    "set_tracking": "The function always keeps moving statistics.",
     "reset_statistics": "TF1 has no operation that puts the running statistics back.",
     "call.mask": "batch_norm takes weights of the samples, and no mask of positions.",
 }

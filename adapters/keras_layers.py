@@ -318,6 +318,7 @@ NOT_EXPRESSIBLE = {
     "train_mode": SWITCH,
     "eval_mode": SWITCH,
     "cast": "A Keras layer keeps the dtype it was made with.",
+    "set_tracking": "A Keras layer always keeps moving statistics.",
     "reset_statistics": "Keras has no method that resets a layer's running statistics.",
     "call.weights": "The layer takes a mask, and no weights of the samples.",
 }

@@ -305,6 +305,10 @@ class Program(Stateful):
         with framework_call():
             self.bn.to(self.dtype)
 
+    def set_tracking(self, value):
+        """Assign `track_running_stats` on the module that exists."""
+        self.bn.track_running_stats = value
+
     def reset_statistics(self):
         """Use the module's own `reset_running_stats`."""
         with framework_call():

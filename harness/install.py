@@ -185,7 +185,7 @@ def set_up(project: Path) -> int:
     options = [*wheel_options(os.environ), *index_options(os.environ)]
     install = ["pip", "install", "--python", sys.executable, *options]
     done = subprocess.run(
-        [uv_executable(), *install, "--editable", f"{project}[frameworks,dev]"],
+        [uv_executable(), *install, "--editable", f"{project}[frameworks,dev,mutation]"],
         check=False,
         env=uv_environ(os.environ),
     )

@@ -193,6 +193,8 @@ def step_in_words(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line
             return f"switch the {step.target} to evaluation mode"
         case say.SetTrainable():
             return f"{'unfreeze' if step.value else 'freeze'} the {step.target}"
+        case say.SetTracking():
+            return f"switch the tracking of running statistics {'on' if step.value else 'off'}"
         case say.ResetStatistics():
             return "reset the running statistics"
         case say.Cast():

@@ -54,7 +54,7 @@ class Command:
     """How to start a worker: its Python, its adapter and extra environment variables.
 
     An isolated one is kept from the Python settings of the environment that starts it. `options`
-    are those of the worker's script.
+    are those of the worker's `script`.
     """
 
     python: Path
@@ -62,6 +62,7 @@ class Command:
     variables: Mapping[str, str]
     isolated: bool = False
     options: tuple[str, ...] = ()
+    script: Path = SCRIPT
 
     @property
     def environment(self) -> dict[str, str]:
@@ -80,7 +81,7 @@ class Worker:
         self.noise = b""
         self.asked = 0
         self.process = subprocess.Popen(
-            [str(command.python), "-u", str(SCRIPT), command.adapter, *command.options],
+            [str(command.python), "-u", str(command.script), command.adapter, *command.options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -608,6 +608,29 @@ STATISTICS = (
         consequence="Where it uses the batch, a prediction depends on the other samples in the "
         "batch, and where it refuses, the layer can only train.",
     ),
+    Axis(
+        "updates-with-tracking-switched-off",
+        "choice",
+        ("none", "in every execution"),
+        question="When do the running statistics of a layer move whose tracking was switched off?",
+        meaning="Whether the running statistics of a layer that has some still move after it was "
+        "told to track none.",
+        consequence="Statistics that someone thought to have frozen go on moving, uncounted, even "
+        "in inference.",
+        translation="Put the layer in evaluation mode instead, or save the statistics and write "
+        "them back.",
+    ),
+    Axis(
+        "inference-with-tracking-switched-off",
+        "choice",
+        ("running statistics", "batch statistics"),
+        question="What normalises inference after the tracking was switched off?",
+        meaning="Which statistics a layer that has some normalises with in inference after it was "
+        "told to track none.",
+        consequence="The same line makes a prediction depend on the other samples of the batch in "
+        "one version, and changes nothing in another.",
+        translation="Make the layer without running statistics, or leave tracking on.",
+    ),
 )
 
 MODES = (

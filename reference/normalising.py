@@ -51,6 +51,10 @@ class Normalising(Renormalising):
             return str(self.conventions["training-output-statistics"])
         if training:
             return "batch"
+        if self.meaning.tracks and not self.switches.tracking:  # Clause BN-4.12
+            axis = "inference-with-tracking-switched-off"
+            if self.conventions[axis] == "batch statistics":
+                return "batch"
         kind = str(self.conventions["inference-output-statistics"])
         if kind == "batch" or self.meaning.tracks:
             return kind

@@ -117,6 +117,8 @@ class Oracle(Stateful):
                 switches.switch("inference")
             case say.SetTrainable():
                 switches.set_trainable(step.value, step.target)
+            case say.SetTracking():
+                switches.tracking = step.value
             case say.Cast():
                 return NOTHING, self.cast(step.dtype, state)
             case say.ResetStatistics():

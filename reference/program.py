@@ -46,6 +46,7 @@ class Switches:
     enclosed: Enclose | None = None
     model_trainable: bool = True
     traced: dict[object, bool] = field(default_factory=dict)
+    tracking: bool = True
 
     def __post_init__(self) -> None:
         """Start with the constructor's `trainable`."""

@@ -183,9 +183,14 @@ class Updating:
         return [batch]
 
     def moves(self, execution: Execution) -> bool:
-        """Return whether an execution moves the running statistics. Clauses BN-5.1 and BN-5.2."""
+        """Return whether an execution moves the running statistics.
+
+        Clauses BN-4.12, BN-5.1 and BN-5.2.
+        """
         if not self.meaning.tracks:
             return False
+        if not self.switches.tracking:
+            return self.conventions["updates-with-tracking-switched-off"] == "in every execution"
         if execution.run == "training":
             return execution.statistics_move
         return self.conventions["inference-updates"] == "always"
@@ -216,7 +221,7 @@ class Updating:
     ) -> tuple[Quantities, Hidden]:
         """Return state and hidden state after one update of the running statistics."""
         before, after = hidden.updates, state
-        if "updates_counted" in state:
+        if "updates_counted" in state and self.switches.tracking:
             after = after.with_(
                 {"updates_counted": lambda: exact(state["updates_counted"].value + 1)}
             )
@@ -254,7 +259,7 @@ class Updating:
             return None
         counted = state["updates_counted"].value if "updates_counted" in state else hidden.updates
         after = state
-        if "updates_counted" in state:
+        if "updates_counted" in state and self.switches.tracking:
             after = after.with_({"updates_counted": exact(counted + times)})
         averages = {}
         for name in STATISTICS:

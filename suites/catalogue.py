@@ -16,6 +16,7 @@ from suites import (
     masks,
     modes,
     momentum,
+    more_modes,
     non_finite,
     penalties,
     renormalisation,
@@ -45,6 +46,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *virtual_batch.SCENARIOS,
     *state.SCENARIOS,
     *penalties.SCENARIOS,
+    *more_modes.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

@@ -343,6 +343,16 @@ class LoadChanged:
     of: Literal["gamma", "beta", "running_mean", "running_variance", "updates_counted"]
 
 
+@dataclass(frozen=True)
+class SetTracking:
+    """Have a layer that exists, with running statistics, keep them as they are, or move again.
+
+    In PyTorch: ``track_running_stats = value``.
+    """
+
+    value: bool
+
+
 Step = (
     Build
     | Call
@@ -362,6 +372,7 @@ Step = (
     | KeepState
     | PutBack
     | LoadChanged
+    | SetTracking
 )
 
 

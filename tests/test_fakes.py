@@ -32,6 +32,7 @@ from suites.vocabulary import (
     ResetStatistics,
     Restore,
     Scenario,
+    SetTracking,
     SetTrainable,
     Tensor,
     TrainACopy,
@@ -385,6 +386,10 @@ QUESTIONS = {
         (CallTwice(FOUR, OTHER, training=TRUE, form="functional"),) * 2,
     ),
     "reset": ({}, (TRAIN, ResetStatistics())),
+    "tracking switched": (
+        {},
+        (SetTracking(value=False), TRAIN, INFER, SetTracking(value=True), TRAIN),
+    ),
     "modes": ({}, (EvalMode(), Call(FOUR, dy=WEIGHTS), TrainMode(), Call(FOUR))),
     "modes of a model": ({}, (Enclose(), EvalMode("model"), Call(FOUR), TrainMode("model"))),
     "frozen from the start": ({"trainable": False}, (TRAIN, Enclose(), FIT)),

@@ -39,6 +39,7 @@ from suites.vocabulary import (
     PutBack,
     ResetStatistics,
     Restore,
+    SetTracking,
     SetTrainable,
     Training,
     TrainMode,
@@ -548,6 +549,18 @@ EXAMPLES = [
         {**NO_MOMENTUM, "momentum_argument": None},
         (TRAIN, ResetStatistics(), TRAIN, TRAIN_LATER),
         {"running_mean": [3]},
+    ),
+    (
+        "updates-in-every-execution-with-tracking-off",
+        {},
+        (SetTracking(value=False), TRAIN, INFER),
+        {"running_mean": [0.875], "updates_counted": 0},
+    ),
+    (
+        "inference-by-the-batch-with-tracking-off",
+        {},
+        (SetTracking(value=False), INFER),
+        {"output": [[0], [2]], "running_mean": [0]},
     ),
     ("untracked-inference-refused", {"track_running_statistics": False}, (INFER,), REFUSED),
     (

@@ -68,6 +68,7 @@ class Program(PlainProgram):
 NOT_EXPRESSIBLE = {
     "train_mode": "The mode is an argument of each call, not a switch.",
     "eval_mode": "The mode is an argument of each call, not a switch.",
+    "set_tracking": "The layer always keeps its statistics.",
     "reset_statistics": "The layer has no method that resets its statistics.",
     "cast": "The dtype of a layer is said once, when it is constructed.",
 }

@@ -106,6 +106,7 @@ NOT_EXPRESSIBLE = {
     "train_mode": "The mode is an argument of each call, not a switch.",
     "eval_mode": "The mode is an argument of each call, not a switch.",
     "set_trainable": "`trainable` is said once, when the layer is constructed.",
+    "set_tracking": "The layer always keeps its statistics.",
     "reset_statistics": "The layer has no method that resets its statistics.",
     "cast": "The dtype of a layer is that of its first input.",
 }

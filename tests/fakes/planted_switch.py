@@ -183,3 +183,33 @@ class Float64RoundedToFloat32(Program):
                 rounded = getattr(self.bn, name).astype("float32").astype(self.dtype)
                 setattr(self.bn, name, rounded)
         return execution
+
+
+@program("tracking-off-still-counts", "What is not tracked any more is counted all the same.")
+class TrackingOffStillCounts(Program):
+    def moves(self, requested):
+        if super().moves(requested) and not self.bn.tracking:
+            self.bn.updates_counted += 1
+        return super().moves(requested)
+
+
+@program("tracking-off-resets-the-statistics", "Switching tracking off puts the statistics back.")
+class TrackingOffResetsTheStatistics(Program):
+    def set_tracking(self, value):
+        super().set_tracking(value)
+        if not value:
+            counted = self.bn.updates_counted
+            self.bn.reset_statistics()
+            self.bn.updates_counted = counted
+
+
+@program("tracking-stays-off", "Tracking that was switched off cannot be switched on again.")
+class TrackingStaysOff(Program):
+    def set_tracking(self, value):
+        super().set_tracking(value and self.bn.tracking)
+
+
+@layer("tracking-off-is-evaluation", "Training uses the running statistics with tracking off.")
+class TrackingOffIsEvaluation(Layer):
+    def uses_batch(self, training):
+        return super().uses_batch(training) and self.tracking

@@ -807,3 +807,33 @@ class UntrackedInferenceRefused:
             message = "there are no running statistics"
             raise RuntimeError(message)
         return super().forward(x, training)
+
+
+@program(
+    "updates-in-every-execution-with-tracking-off",
+    "switch",
+    "Running statistics whose tracking was switched off move in training and in inference.",
+    {"updates-with-tracking-switched-off": "in every execution"},
+)
+class UpdatesInEveryExecutionWithTrackingOff:
+    def moves(self, requested):
+        return super().moves(requested) or not self.bn.tracking
+
+    def run_updates(self, execution, updates):
+        tracking, counted = self.bn.tracking, self.bn.updates_counted
+        self.bn.tracking = True
+        super().run_updates(execution, updates)
+        self.bn.tracking = tracking
+        if not tracking:
+            self.bn.updates_counted = counted
+
+
+@layer(
+    "inference-by-the-batch-with-tracking-off",
+    "switch",
+    "Inference uses the batch once the tracking of running statistics was switched off.",
+    {"inference-with-tracking-switched-off": "batch statistics"},
+)
+class InferenceByTheBatchWithTrackingOff:
+    def uses_batch(self, training):
+        return super().uses_batch(training) or not self.tracking

@@ -27,6 +27,7 @@ class Layer(SampleVarianceLayer):
     own_averages = averages_deviation = raises_deviation = False
     least_ratio_from_rmax = True
     reset_to = (0, 1)
+    tracking = True
 
     def forward(self, x, training):
         """Normalise, scale and shift. Raises ValueError for too few values to train on."""
@@ -35,6 +36,11 @@ class Layer(SampleVarianceLayer):
             message = "expected more than 1 value per channel when training"
             raise ValueError(message)
         return super().forward(x, training)
+
+    def update(self, execution):
+        """Move the running statistics, unless they are to stand still."""
+        if self.tracking:
+            super().update(execution)
 
     def reset_statistics(self):
         """Return to mean 0, variance 1 and no updates."""
@@ -72,6 +78,10 @@ class Program(PlainProgram):
     def takes_rank(self, rank):
         """One class serves vectors and sequences of them."""
         return {rank, self.layer["rank"]} == {2, 3}
+
+    def set_tracking(self, value):
+        """Have the running statistics stand still, or move again."""
+        self.bn.tracking = value
 
     def cast(self, dtype):
         """Cast the parameters and the running statistics, not the counter."""
