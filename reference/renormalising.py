@@ -64,10 +64,10 @@ class Renormalising(Updating):
         """Return μ and σ. Clause BN-12.6."""
         if not self.meaning.corrects_by_a_pair:
             if self.meaning.averages_deviation:
-                return before["running_mean"], before["running_deviation"]
+                return before["running_mean"], held(before, "running_deviation", mean)
             return before["running_mean"], self.spread(before["running_variance"])
         if self.meaning.pair_is_seen:
-            return before["renorm_mean"], before["renorm_deviation"]
+            return held(before, PAIR[0], mean), held(before, PAIR[1], mean)
         found = []
         for name, batch in zip(PAIR, (mean, spread), strict=True):
             kept = self.kept_apart(hidden(), name, batch)
@@ -98,7 +98,8 @@ class Renormalising(Updating):
 
         def averaged(name: str) -> Kept:
             if self.meaning.pair_is_seen:
-                return blended(state[name], new[name](), weights, self.form), None
+                old = held(state, name, new[name]())
+                return blended(old, new[name](), weights, self.form), None
             kept = self.kept_apart(hidden, name, new[name]())
             return debiased(kept, new[name](), weights, self.form)
 
@@ -133,7 +134,8 @@ class Renormalising(Updating):
 
         def blend(name: str, value: Bounded) -> Bounded:
             like = "running_variance" if name == "running_deviation" else name
-            return self.shown(name, blended(state[name], value, weights(like), self.form))
+            old = held(state, name, value)
+            return self.shown(name, blended(old, value, weights(like), self.form))
 
         if rule == "from the averages that correct":
             epsilon = self.meaning.epsilon
@@ -156,6 +158,13 @@ class Renormalising(Updating):
             "running_variance", squared_less(average(), self.meaning.epsilon, self.form)
         )
         return found
+
+
+def held(state: Quantities, name: str, like: Bounded) -> Bounded:
+    """Return a quantity of a state, or anything where whoever was observed has none such."""
+    if name in state:
+        return state[name]
+    return Bounded(np.zeros_like(like.value), np.full_like(like.value, np.inf))
 
 
 def second_of(pair: Later[Kept]) -> Debiased | None:

@@ -210,7 +210,10 @@ SCENARIOS = (
         name="renorm-rank-4",
         question="Does renormalisation of images correct each channel once for all positions?",
         layer=replace(LAYER, rank=4, renorm_clipping=(("rmax", 1.5), ("dmax", 1.0))),
-        steps=(Call(batch("renorm-4", 2, rank=4), TRUE, weights("renorm-4", 2, rank=4)),),
+        steps=(
+            Call(batch("renorm-4", 2, rank=4), TRUE, weights("renorm-4", 2, rank=4)),
+            Call(batch("renorm-4/2", 2, rank=4), TRUE),
+        ),
         settles=("renormalisation-start", "renormalised-running-variance"),
         clauses=("BN-12.1", "BN-12.2", "BN-12.3", "BN-12.7"),
         about=("output", *GRADIENTS, *AVERAGES, *RUNNING),
