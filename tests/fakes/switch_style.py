@@ -132,7 +132,8 @@ class Program(PlainProgram):
 
     def receiver(self, into):
         """Switch a fresh layer to evaluation, if it is to be in that."""
-        self.train(into != "evaluation")
+        if into == "evaluation":
+            self.train(False)
 
     def train_mode(self, target):  # noqa: ARG002 - a model hands it to its one layer
         """Switch to training."""
