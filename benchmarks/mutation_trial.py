@@ -139,6 +139,7 @@ class Trial:
 
     def discard(self) -> None:
         """Kill this thread's process; the next mutant gets another."""
+        self.running.remove(self.own.process)  # Its number may be another process's from now on.
         self.own.process.kill()
         self.own.process = None
 
