@@ -261,6 +261,19 @@ SCENARIOS = (
         sources=(CONTRIB, "https://github.com/tensorflow/tensorflow/issues/7469"),
     ),
     scenario(
+        name="updates-forgotten-with-and-without-gradients",
+        question="Do the running statistics move once, whether or not gradients are asked for?",
+        layer=BASE,
+        steps=(
+            Call(X, TRUE, updates="forgotten"),
+            Call(X, TRUE, weights("running", 3), updates="forgotten"),
+            Call(OTHER, FALSE),
+        ),
+        settles=("update-timing",),
+        clauses=("BN-5.3",),
+        sources=(*UPDATE_OPS, "https://github.com/pytorch/pytorch/issues/96136"),
+    ),
+    scenario(
         name="updates-run-twice",
         question="Do update operations run twice move the running statistics twice?",
         layer=BASE,

@@ -98,8 +98,6 @@ EXPLAINED_IN_SEVERAL_WAYS = {
     "mixed-output-like-the-input",
     # What more than one moment of updating, or order of updates, would do.
     "updates-are-operations",
-    "updates-in-the-backward-pass",
-    "operations-in-the-backward-pass",
     "shared-layer-in-reverse-order-subclassed",
     "shared-layer-in-reverse-order-functional",
     "shared-layer-both-from-the-value-before-subclassed",
