@@ -138,6 +138,9 @@ class Renormalising(Updating):
             return self.shown(name, blended(old, value, weights(like), self.form))
 
         if rule == "from the averages that correct":
+            if not self.meaning.corrects_by_a_pair:
+                # The running statistics themselves correct: nothing is there to come from.
+                raise ZeroDivisionError
             epsilon = self.meaning.epsilon
             return {
                 "running_mean": lambda: blend("running_mean", pair["renorm_mean"]()[0]),

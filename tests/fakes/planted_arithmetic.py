@@ -33,7 +33,7 @@ class SampleVarianceInTheOutput(PlainLayer):
 class SampleVarianceInTheAverage(PlainLayer):
     def variance_for_running(self, variance, x):
         n = values_per_channel(x)
-        return variance * n / max(n - 1, 1)
+        return variance if self.counting is not None else variance * n / max(n - 1, 1)
 
 
 @layer("epsilon-outside-the-root", "Epsilon is added to the standard deviation.")

@@ -24,8 +24,8 @@ class VarianceFactorCountsSamplesOnly(Layer):
 
 @layer("population-variance-in-the-average", "The running variance is fed the population's.")
 class PopulationVarianceInTheAverage(Layer):
-    def variance_for_running(self, variance, x):  # noqa: ARG002
-        return variance
+    def variance_for_running(self, variance, x):
+        return super().variance_for_running(variance, x) if self.counting is not None else variance
 
 
 @layer("counter-not-incremented", "Executions in training are not counted.")
