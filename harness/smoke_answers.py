@@ -142,7 +142,7 @@ def told(error: Json, file: str, scenario: Scenario) -> str:
         said = f"{error['type']}: {first_line(error['message'])}"
         if "program.observe()" in last:
             return f"`observe` must return a dict of arrays, such as {{'gamma': array}} ({said})."
-        if "dict(getattr" in last:
+        if "dict(method" in last:
             return (
                 f"{doing(scenario)}, a step returned neither a dict nor nothing ({said}). Return "
                 "what it shows by name: return {'output': array}"
