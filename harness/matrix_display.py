@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -12,10 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from harness.matrix import Matrix
 from harness.matrix_work import MEASURED, Outcome
 from harness.pace import Pace, in_words
-from harness.terminal import escape
+from harness.terminal import Bars, escape
 
 
-class Display:
+class Display(Bars):
     """The progress of a matrix; a context manager around the run. Told from several threads."""
 
     def __init__(self, matrix: Matrix) -> None:
@@ -33,20 +31,6 @@ class Display:
         )
         self.whole = self.progress.add_task("all runs", total=self.pace.runs, note="")
         self.bars: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        """Show the bars."""
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the last of them as it is."""
-        self.progress.stop()
 
     def missing(self, count: int) -> None:
         """Take note of how many environments must be made."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.cache import cache_root
+from harness import cache
 from harness.code_digest import code_digest
 from harness.finding_words import unnamed_in_words
 from harness.findings import Finding, Findings
@@ -127,13 +126,8 @@ def keep(key: str, summary: Json) -> None:
     """Keep a summary, whole or not at all; one that cannot be kept is worked out again."""
     file = file_of(key)
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
         remove_unused(file.parent)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.parent, suffix=".partial", encoding="utf-8", delete=False
-        ) as partial:
-            json.dump(summary, partial)
-        Path(partial.name).replace(file)
+    cache.keep(summary, file)
 
 
 def remove_unused(folder: Path) -> None:
@@ -147,4 +141,4 @@ def remove_unused(folder: Path) -> None:
 
 def file_of(key: str) -> Path:
     """Return where the summary of a key is kept."""
-    return cache_root() / "summaries" / f"{key}.json"
+    return cache.cache_root() / "summaries" / f"{key}.json"

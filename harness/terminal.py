@@ -31,7 +31,27 @@ class Output(Console):
         raise BrokenPipeError
 
 
-class Display:
+class Bars:
+    """Bars that are shown from entering to leaving, and stay as they are then."""
+
+    progress: Progress
+
+    def __enter__(self) -> Self:
+        """Show the bars."""
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the bars as they are."""
+        self.progress.stop()
+
+
+class Display(Bars):
     """The progress of a session; a context manager around the run."""
 
     def __init__(self, session: Session, *, quiet: bool) -> None:
@@ -48,20 +68,6 @@ class Display:
             each.name: self.progress.add_task(each.name, total=total)
             for each in session.implementations
         }
-
-    def __enter__(self) -> Self:
-        """Show the bars."""
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the bars as they are."""
-        self.progress.stop()
 
     def report(self, text: str, cell: Cell | None) -> None:
         """Take note of a verdict, or print what is being prepared."""
