@@ -57,6 +57,8 @@ class Cell:
             declared = self.conventions.values.items()
             explained += [pair for pair in declared if axis_named(pair[0]).kind == "error model"]
         said = "\n".join(seen.refusal.message for seen in self.trace if seen.refusal is not None)
+        if self.verdict == "crashed":
+            said = self.reason
         return self.expectations.admit(self.scenario.name, self.verdict, explained, said)
 
 

@@ -126,6 +126,17 @@ ARGUMENTS = (
         translation="Check the number of channels before the layer.",
     ),
     Axis(
+        "no-channels",
+        "refusal",
+        ("computed", "refused"),
+        question="Is a layer without channels refused?",
+        meaning="Whether executing a layer of zero channels is refused, or gives an output that "
+        "has no values.",
+        consequence="A network pruned until nothing is left of one layer raises an error here and "
+        "runs on there.",
+        translation="Leave the layer out where it has no channels.",
+    ),
+    Axis(
         "wrong-rank",
         "refusal",
         ("refused", "2 and 3 taken", "taken"),

@@ -148,13 +148,13 @@ class Oracle(Stateful):
             second = None if step.dx_weights is None else self.pooled(step.dx_weights)
             gradient = Gradient(self.pooled(step.dy), second)
         seen, state = self.execute_repeatedly(
-            x, gradient, execution, state, step.updates, step.repeat, self.rows(step)
+            x, gradient, execution, state, step.updates, step.repeat, self.rows(step, len(x))
         )
         return self.all_shaped(seen, step.x), state
 
-    def rows(self, step: say.Call) -> Rows:
-        """Return what a call says of the rows of pooled x."""
-        rows, samples = math.prod(step.x.shape) // self.meaning.layer.channels, step.x.shape[0]
+    def rows(self, step: say.Call, rows: int) -> Rows:
+        """Return what a call says of so many rows of pooled x."""
+        samples = step.x.shape[0]
         mask = weights = None
         if isinstance(step.mask, Tensor):
             mask = (np.array(step.mask.values) != 0).astype(np.float64)

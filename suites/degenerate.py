@@ -40,19 +40,20 @@ EMPTY_SOURCES = (
     "https://github.com/pytorch/pytorch/pull/30035",
     "https://github.com/tensorflow/tensorflow/pull/33444",
 )
+NO_CHANNELS = Tensor("float32", (5, 0), ())
 STILL = with_constant_channel(X, 1, 2.0)
 CUMULATIVE = replace(LAYER, decay=ABSENT, momentum_argument=None)
 
 
-def of_one_channel(layer: Layer) -> Layer:
-    """Return the layer for one channel, with the first initial values of three."""
+def of_channels(number: int, layer: Layer) -> Layer:
+    """Return the layer for fewer channels, with the first initial values of three."""
 
     def first(tensor: Tensor) -> Tensor:
-        return Tensor(tensor.dtype, (1,), tensor.values[:1])
+        return Tensor(tensor.dtype, (number,), tensor.values[:number])
 
     return replace(
         layer,
-        channels=1,
+        channels=number,
         gamma=first(GAMMA),
         beta=first(BETA),
         running_mean=first(RUNNING_MEAN),
@@ -173,7 +174,7 @@ SCENARIOS = (
         scenario(
             name=f"one-channel{word}",
             question=f"Is {what} of a single channel normalised like any other?",
-            layer=of_one_channel(layer),
+            layer=of_channels(1, layer),
             steps=(Call(reshaped(x, *shape), TRUE, reshaped(dy, *shape)),),
             settles=("training-output-statistics", "running-variance-factor"),
             clauses=("BN-3.1", "BN-7.1"),
@@ -183,6 +184,18 @@ SCENARIOS = (
             ("", "a batch", LAYER, X, DY, (15, 1)),
             ("-rank-4", "a batch of images", IMAGES, X, DY, (5, 1, 3, 1)),
         )
+    ),
+    *(
+        scenario(
+            name=f"no-channels-{word}",
+            question=f"Does a layer without channels run in {word}, or refuse to?",
+            layer=of_channels(0, LAYER),
+            steps=(Call(NO_CHANNELS, mode, dy),),
+            settles=("no-channels",),
+            clauses=("BN-3.11",),
+            sources=("https://github.com/pytorch/pytorch/issues/72821",),
+        )
+        for word, mode, dy in (("training", TRUE, NO_CHANNELS), ("inference", FALSE, None))
     ),
     scenario(
         name="constant-channel",

@@ -104,3 +104,10 @@ def test_a_refusal_is_known_by_what_it_says_in_every_scenario_with_such_a_step()
     assert not found.admit("fit-trains", "refused", (), "out of memory")
     assert not found.admit("fit-trains", "conforms")
     assert found.admit("training-output", "conforms")
+
+
+def test_a_crash_is_known_by_the_signal_that_killed():
+    found = known.expectations("tf-contrib", {"tensorflow": "1.15.5"})
+    assert found.admit("no-channels-training", "crashed", (), "The process died of signal SIGFPE.")
+    assert not found.admit("no-channels-training", "crashed", (), "It died of signal SIGSEGV.")
+    assert not found.admit("no-channels-training", "refused", (), "signal SIGFPE")

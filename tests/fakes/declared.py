@@ -16,6 +16,7 @@ ALL = {
     "initial-beta": 0.0,
     "channel-axis-argument": "computed",
     "wrong-channels": "refused",
+    "no-channels": "computed",
     "training-output-statistics": "batch",
     "training-output-variance": "population",
     "inference-output-statistics": "running",

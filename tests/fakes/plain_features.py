@@ -7,6 +7,7 @@ As in the plain layer each decision is a method of its own, and a style's choice
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +38,7 @@ class Weighing:
     def number_of(self, x, weights):
         """Return how many values a channel has, or what their weights add up to."""
         return (
-            x.size // x.shape[-1] if weights is None else weights.sum() + x.dtype.type(self.guard)
+            math.prod(x.shape[:-1]) if weights is None else weights.sum() + x.dtype.type(self.guard)
         )
 
     def weights_for_mean(self):

@@ -6,6 +6,7 @@ that a planted fault overrides exactly one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,7 +46,7 @@ def sum_per_channel(x):
 
 def values_per_channel(x):
     """Return how many values each channel has."""
-    return x.size // x.shape[-1]
+    return math.prod(x.shape[:-1])
 
 
 class PlainLayer(Grouping):

@@ -31,6 +31,17 @@ class ChannelAxisRefusedUnlessLast:
 
 
 @program(
+    "no-channels-refused",
+    "argument switch deferred",
+    "A layer without channels cannot be executed.",
+    {"no-channels": "refused"},
+)
+class NoChannelsRefused:
+    def takes_channels(self, channels):
+        return channels > 0 and super().takes_channels(channels)
+
+
+@program(
     "one-channel-stands-for-all",
     "argument switch deferred",
     "One channel is repeated where several are expected, and several are taken where one is.",
