@@ -1,11 +1,12 @@
 """Known issues: verdicts that are expected although they are not `conforms`.
 
 ``adapters/known_issues.toml`` holds ``[[issue]]`` tables with implementation, scenario, verdict,
-axis and value (the change of convention that explains it; or, of a refusal or a crash, what it
-``says``), link (upstream, or a standalone reproduction) and note; and where it is of some versions only, version
-(``"torch>=1.5"``). In place of a scenario may stand ``steps``, which means every scenario that has
-one of them, ``but`` those named. An entry that no longer holds, or no longer for that reason, makes
-the run red, so the list neither rots nor hides another fault.
+axis and value (the change of convention that explains it; or, of a refusal, of one that is missing
+or of a crash, words of what is said of it, ``says``), link (upstream, or a standalone reproduction)
+and note; and where it is of some versions only, version (``"torch>=1.5"``). In place of a scenario
+may stand ``steps``, which means every scenario that has one of them, ``but`` those named. An entry
+that no longer holds, or no longer for that reason, makes the run red, so the list neither rots nor
+hides another fault.
 
 ``adapters/not_expressible.toml`` holds for each implementation a list of scenarios, and of tables
 with version and scenarios for those that only some versions have no way to say. What holds of an
@@ -31,6 +32,7 @@ from suites.catalogue import SCENARIOS, scenario_named
 
 FILE = Path(adapters.__file__).parent / "known_issues.toml"
 RECORD = Path(adapters.__file__).parent / "not_expressible.toml"
+KNOWN_BY_WORDS = ("refused", "should have refused", "crashed")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class KnownIssue:
     version: Condition = ALWAYS
 
     def explains(self, explained: Collection[tuple[str, Value]], said: str) -> bool:
-        """Tell whether a verdict so explained, or a failure that said this, is this issue's."""
+        """Tell whether a verdict so explained, or of which this is said, is this issue's."""
         return self.says in said if self.says else (self.axis, self.value) in explained
 
 
@@ -73,7 +75,7 @@ class Expectations:
         """Tell whether a verdict is expected: a known issue strictly so, else a good verdict.
 
         `explained` are the changes of convention, axis and value, that explain the verdict; a known
-        issue must be among them, or else in what a refusal or a crash `said`.
+        issue must be among them, or else in what is `said` of the verdict.
         """
         issue = self.issues.get(scenario)
         if verdict == "not expressible":
@@ -132,8 +134,9 @@ def read_issues(entry: dict[str, Any]) -> list[KnownIssue]:
 def admit_issue(issue: KnownIssue) -> None:
     """Raise Complaint for an issue that names nothing there is, or expects what needs no issue."""
     where = f"{FILE.name}, {issue.implementation}, {issue.scenario}"
-    if issue.says and issue.verdict not in {"refused", "crashed"}:
-        raise Complaint(f"{where}: only a refusal or a crash is known by what it says.")
+    if issue.says and issue.verdict not in KNOWN_BY_WORDS:
+        words = ", ".join(f"`{verdict}`" for verdict in KNOWN_BY_WORDS)
+        raise Complaint(f"{where}: only {words} can be known by what is said of it.")
     try:
         if not issue.says:
             admit(issue.axis, issue.value)

@@ -56,9 +56,8 @@ class Cell:
             # What makes a bound wider than the quantity is an error model that is declared.
             declared = self.conventions.values.items()
             explained += [pair for pair in declared if axis_named(pair[0]).kind == "error model"]
-        said = "\n".join(seen.refusal.message for seen in self.trace if seen.refusal is not None)
-        if self.verdict == "crashed":
-            said = self.reason
+        refusals = [seen.refusal.message for seen in self.trace if seen.refusal is not None]
+        said = "\n".join([self.reason, *refusals])
         return self.expectations.admit(self.scenario.name, self.verdict, explained, said)
 
 

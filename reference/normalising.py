@@ -91,8 +91,14 @@ class Normalising(Renormalising):
         narrow = self.meaning.narrow
         if narrow is not None and found.of_batch and self.moments_are_rounded():
             inverse = stored(inverse, narrow)
-        plain = Normaliser(found.mean, inverse, before.get("gamma"), before.get("beta"))
+        learned = {each: self.read(before[each]) for each in ("gamma", "beta") if each in before}
+        plain = Normaliser(found.mean, inverse, learned.get("gamma"), learned.get("beta"))
         return plain if correct is None else renormalised(plain, correct(), self.form)
+
+    def read(self, kept: Bounded) -> Bounded:
+        """Return what is kept, maybe in a wider format, as narrow arithmetic reads it. BN-10.2."""
+        narrow = self.meaning.narrow
+        return stored(kept, narrow) if narrow is not None and self.form == narrow else kept
 
     def statistics(
         self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
@@ -101,9 +107,8 @@ class Normalising(Renormalising):
         kind = self.source(execution)
         if kind != "batch":
             source = after if kind == "running after the update" else before
-            return Statistics(
-                source["running_mean"], source["running_variance"], batch.count, of_batch=False
-            )
+            mean, variance = (self.read(source[f"running_{each}"]) for each in ("mean", "variance"))
+            return Statistics(mean, variance, batch.count, of_batch=False)
         moments, divisor = batch.moments, float(batch.count)
         variance = moments.variance
         if batch.weighting is not None:
