@@ -66,6 +66,13 @@ def dtype_named(name):
     return getattr(torch, name)
 
 
+def from_numpy(array):
+    """Return a tensor over an array; PyTorch 1.0 takes none of those without channels."""
+    if array.size:
+        return torch.from_numpy(array)
+    return torch.empty(array.shape, dtype=dtype_named(array.dtype.name))
+
+
 def observed(tensor):
     """Return a tensor as an array of its own; NumPy has no bfloat16 to give a tensor of that."""
     tensor = tensor.detach()
@@ -130,7 +137,7 @@ class Program(Stateful):
         """Return canonical input as a tensor of the input's dtype with the channels second."""
         array = np.array(np.moveaxis(x, -1, 1) if self.canonical else x, order="C")
         given = dtype_named(self.layer["input_dtype"]) if "input_dtype" in self.layer else None
-        return arranged(torch.from_numpy(array).to(dtype or given or self.dtype), memory)
+        return arranged(from_numpy(array).to(dtype or given or self.dtype), memory)
 
     def array(self, tensor):
         """Return a tensor of the input's shape as a canonical array."""
