@@ -91,6 +91,8 @@ class Program(Stateful):
         only(set(RENAMED) | set(VARIABLES) | others, layer, "keras.layers.BatchNormalization")
         if layer.get("fused") and layer["rank"] < 4:
             raise NotExpressible("Keras 2 has the fused kernel for images; it refuses fused=True.")
+        if "policy" in layer and KERAS_2 and not hasattr(keras.mixed_precision, "Policy"):
+            raise NotExpressible("This Keras has mixed precision as an experiment only.")
         self.layer = layer
         # The channels are last in Keras's default layout, so `channel_axis` asks for nothing.
         axis = layer.get("channel_axis_argument", -1)

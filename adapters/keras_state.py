@@ -82,7 +82,7 @@ class Stateful:
                 self.bn = whole
             else:
                 self.model = whole
-                self.bn = next(each for each in whole.layers if isinstance(each, type(self.bn)))
+                self.bn = next(each for each in whole.layers if each.name == self.bn.name)
         self.compiled = self.ready_to_fit = False
 
     def applied(self):

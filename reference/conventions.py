@@ -314,9 +314,10 @@ NORMALISATION = (
     Axis(
         "float64-layer",
         "refusal",
-        ("computed", "refused"),
+        ("computed", "refused", "made but not executed"),
         question="Can the layer be made for float64?",
-        meaning="Whether the layer can be made for float64 at all.",
+        meaning="Whether the layer can be made for float64 at all, and whether one that was made "
+        "can be executed.",
         consequence="Where it cannot, a float64 model needs a cast around each of these layers, "
         "and a gradient check by small differences is limited to float32.",
         paper="computed",

@@ -243,13 +243,12 @@ class Executor(Normalising):
     def admit(self, batch: Batch, execution: Execution) -> None:
         """Raise Refusal where such an execution is refused.
 
-        Clauses BN-1.5, BN-3.4, BN-3.5, BN-3.11, BN-4.3, BN-4.9, BN-4.11, BN-10.1 and BN-11.6.
+        Clauses BN-1.1, BN-1.5, BN-3.4, BN-3.5, BN-3.11, BN-4.3, BN-4.9, BN-4.11, BN-10.1 and
+        BN-11.6.
         """
         if not batch.x.shape[1] and self.conventions["no-channels"] == "refused":
             raise Refusal
-        if self.meaning.low_precision and (
-            self.conventions["low-precision-layer"] == "made but not executed"
-        ):
+        if self.meaning.rule_of_dtype == "made but not executed":
             raise Refusal
         training = execution.run == "training"
         by_batch = training or not self.meaning.tracks

@@ -101,12 +101,19 @@ class LayerMeaning(LayerDtypes):
         """Raise Refusal where the implementation refuses to make such a layer."""
         if self.cumulative and self.conventions["momentum-none"] == "refused":
             raise Refusal
-        if self.layer.dtype == "float64" and self.conventions["float64-layer"] == "refused":
-            raise Refusal
-        if self.low_precision and self.conventions["low-precision-layer"] == "refused":
+        if self.rule_of_dtype == "refused":
             raise Refusal
         if "refused when made" in {self.rule_of_epsilon, self.rule_of_momentum}:
             raise Refusal
+
+    @property
+    def rule_of_dtype(self) -> str:
+        """Return whether the layer's dtype is refused. Clauses BN-1.1 and BN-10.1."""
+        if self.low_precision:
+            return str(self.conventions["low-precision-layer"])
+        if self.layer.dtype == "float64":
+            return str(self.conventions["float64-layer"])
+        return "computed"
 
     @property
     def rule_of_epsilon(self) -> str:

@@ -480,6 +480,19 @@ class LowPrecisionRefused:
 
 
 @program(
+    "float64-not-executed",
+    "argument",
+    "A float64 layer can be made, but raises where it is executed.",
+    {"float64-layer": "made but not executed"},
+)
+class Float64NotExecuted:
+    def resolve(self, tag, mode="python"):
+        if self.dtype == "float64":
+            self.refuse(ValueError("not implemented for float64"))
+        return super().resolve(tag, mode)
+
+
+@program(
     "low-precision-not-executed",
     "argument",
     "A layer narrower than float32 can be made, but raises where it is executed.",
