@@ -128,10 +128,10 @@ ARGUMENTS = (
     Axis(
         "no-channels",
         "refusal",
-        ("computed", "refused"),
+        ("computed", "refused when executed", "refused when made"),
         question="Is a layer without channels refused?",
-        meaning="Whether executing a layer of zero channels is refused, or gives an output that "
-        "has no values.",
+        meaning="Whether a layer of zero channels is refused, when it is made or when it is "
+        "executed, or gives an output that has no values.",
         consequence="A network pruned until nothing is left of one layer raises an error here and "
         "runs on there.",
         translation="Leave the layer out where it has no channels.",

@@ -246,8 +246,6 @@ class Executor(Normalising):
         Clauses BN-1.1, BN-1.5, BN-3.4, BN-3.5, BN-3.11, BN-4.3, BN-4.9, BN-4.11, BN-10.1 and
         BN-11.6.
         """
-        if not batch.x.shape[1] and self.conventions["no-channels"] == "refused":
-            raise Refusal
         if self.meaning.rule_of_dtype == "made but not executed":
             raise Refusal
         training = execution.run == "training"
@@ -263,7 +261,8 @@ class Executor(Normalising):
         averages = training and self.meaning.cumulative
         if averages and self.conventions["momentum-none"] == "refused in training":
             raise Refusal
-        rules = {self.meaning.rule_of_epsilon, self.meaning.rule_of_momentum}
+        meaning = self.meaning
+        rules = {meaning.rule_of_channels, meaning.rule_of_epsilon, meaning.rule_of_momentum}
         if "refused when executed" in rules or (training and "refused in training" in rules):
             raise Refusal
         if not training and not self.meaning.tracks:

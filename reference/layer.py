@@ -103,7 +103,8 @@ class LayerMeaning(LayerDtypes):
             raise Refusal
         if self.rule_of_dtype == "refused":
             raise Refusal
-        if "refused when made" in {self.rule_of_epsilon, self.rule_of_momentum}:
+        rules = {self.rule_of_channels, self.rule_of_epsilon, self.rule_of_momentum}
+        if "refused when made" in rules:
             raise Refusal
 
     @property
@@ -114,6 +115,11 @@ class LayerMeaning(LayerDtypes):
         if self.layer.dtype == "float64":
             return str(self.conventions["float64-layer"])
         return "computed"
+
+    @property
+    def rule_of_channels(self) -> str:
+        """Return what is done about a layer without channels. Clause BN-3.11."""
+        return "computed" if self.layer.channels else str(self.conventions["no-channels"])
 
     @property
     def rule_of_epsilon(self) -> str:

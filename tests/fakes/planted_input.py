@@ -34,11 +34,25 @@ class ChannelAxisRefusedUnlessLast:
     "no-channels-refused",
     "argument switch deferred",
     "A layer without channels cannot be executed.",
-    {"no-channels": "refused"},
+    {"no-channels": "refused when executed"},
 )
 class NoChannelsRefused:
     def takes_channels(self, channels):
         return channels > 0 and super().takes_channels(channels)
+
+
+@program(
+    "no-channels-not-made",
+    "argument",
+    "A layer without channels cannot be made.",
+    {"no-channels": "refused when made"},
+)
+class NoChannelsNotMade:
+    def construct(self, layer):
+        if not layer["channels"]:
+            message = "a layer needs channels"
+            raise ValueError(message)
+        return super().construct(layer)
 
 
 @program(
