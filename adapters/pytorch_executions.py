@@ -63,7 +63,7 @@ class CheckpointedReentrantly(pytorch.Program):
         with framework_call():
             return checkpoint(self.model or self.bn, x, use_reentrant=True)
 
-    def gradients(self, x, output, dy, dx_weights):
+    def gradients(self, x, output, dy, dx_weights, memory):  # noqa: ARG002
         """Return the gradients that `backward` accumulates."""
         if dx_weights is not None:
             raise NotExpressible("A reentrant checkpoint has no gradients of gradients.")

@@ -11,11 +11,11 @@ class Inference(pytorch.Program):
 
     what = "An exported program"
 
-    def execute(self, x, dy, dx_weights):
+    def execute(self, x, dy, dx_weights, memory):
         """Run forward once; there is no backward."""
         if dy is not None:
             raise NotExpressible("{} has no gradients of the layer.".format(self.what))
-        return super().execute(x, dy, dx_weights)
+        return super().execute(x, dy, dx_weights, memory)
 
     def fit(self, x, dy, batch_size, epochs, learning_rate, updates):  # noqa: ARG002
         """Refuse to train."""

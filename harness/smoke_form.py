@@ -26,6 +26,13 @@ STEPS: dict[str, tuple[str, ...]] = {
     for kind in get_args(Step)
 }
 """The parameters each step needs, by the name of the adapter's method."""
+MAY_BE_LACKING = {
+    f"{method_name(kind.__name__)}.{field.name}"
+    for kind in get_args(Step)
+    for field in fields(kind)
+    if field.default is ABSENT
+}
+"""Parameters that a method need not have, as ``call.mask``: what passes them is not expressible."""
 NEEDED = ("build", "call", "observe")
 OTHERS = ("observe", "close")
 CALLED_OTHERWISE = {
@@ -209,7 +216,10 @@ def faults_of_reasons(about: Json) -> Iterator[str]:
     if reasons["type"] != "dict":
         yield f"NOT_EXPRESSIBLE is {a(reasons['type'])} instead of a dict: {example}"
     for step, reason in reasons["entries"]:
-        if step not in STEPS:
+        if "." in step and step not in MAY_BE_LACKING:
+            known = ", ".join(sorted(MAY_BE_LACKING))
+            yield f"NOT_EXPRESSIBLE names {step!r}, which no method may lack. Those are {known}."
+        elif "." not in step and step not in STEPS:
             yield (
                 f"NOT_EXPRESSIBLE names {step!r}, which is no step."
                 f"{hint((step,), STEPS, of=True)} The steps are {', '.join(STEPS)}."

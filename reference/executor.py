@@ -243,7 +243,7 @@ class Executor(Normalising):
     def admit(self, batch: Batch, execution: Execution) -> None:
         """Raise Refusal where such an execution is refused.
 
-        Clauses BN-1.1, BN-1.5, BN-3.4, BN-3.5, BN-3.11, BN-4.3, BN-4.9, BN-4.11, BN-10.1 and
+        Clauses BN-1.1, BN-1.5, BN-3.4, BN-3.5, BN-3.12, BN-4.3, BN-4.9, BN-4.11, BN-10.1 and
         BN-11.6.
         """
         if self.meaning.rule_of_dtype == "made but not executed":

@@ -118,7 +118,7 @@ class LayerMeaning(LayerDtypes):
 
     @property
     def rule_of_channels(self) -> str:
-        """Return what is done about a layer without channels. Clause BN-3.11."""
+        """Return what is done about a layer without channels. Clause BN-3.12."""
         return "computed" if self.layer.channels else str(self.conventions["no-channels"])
 
     @property

@@ -193,7 +193,7 @@ SCENARIOS = (
             layer=WITHOUT_CHANNELS,
             steps=(Call(NO_CHANNELS, mode),),
             settles=("no-channels",),
-            clauses=("BN-3.11",),
+            clauses=("BN-3.12",),
             sources=("https://github.com/pytorch/pytorch/issues/72821",),
         )
         for word, mode in (("training", TRUE), ("inference", FALSE))

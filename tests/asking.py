@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from unittest.mock import patch
 
 from adapters import worker
 from harness.declarations import Declaration, Declarations, context_of
@@ -49,6 +50,12 @@ def answered(messages):
 def judged(style, scenario, messages):
     """The verdict on what was said. Many faults say what the clean program says; it is kept."""
     return verdict_on(style, scenario, declared(style, scenario), answered(messages))
+
+
+def judged_unexplained(style, scenario, messages):
+    """The verdict without what would explain it, which is most of the work where it is wrong."""
+    with patch("harness.verdict.explanations", return_value=()):
+        return verdict_on(style, scenario, declared(style, scenario), answered(messages))
 
 
 def clean_cell(style, scenario):

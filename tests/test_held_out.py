@@ -55,7 +55,7 @@ from tests.fakes.declared import DECLARED
 from tests.fakes.fault import CLEAN
 from tests.fakes.held_out import COMBINED, HELD_OUT, SINGLE, UNNAMED
 from tests.fakes.planted import FAULTS
-from tests.test_fakes import DY, HAND, X, answers, scenario, tensor
+from tests.test_fakes import DY, HAND, X, scenario, tensor
 
 LATER, WIDE = tensor([[3], [5]]), tensor([[1], [5]])
 TRUE, FALSE, NONE = Training.TRUE, Training.FALSE, Training.NONE
@@ -1244,18 +1244,3 @@ def test_every_departure_of_its_own_is_worked_by_hand():
     assert not [
         name for name in own if name not in worked and not name.startswith(tuple(elsewhere))
     ]
-
-
-@pytest.fixture(scope="module")
-def clean_answers():
-    return {style: answers(module) for style, module in CLEAN.items()}
-
-
-@pytest.mark.parametrize("name", [name for name in ALL if name not in FAULTS])
-def test_held_out_fake_answers_differently(name, clean_answers):
-    fake = ALL[name]
-    seen = answers(fake)
-    assert not [question for question in seen if "adapter_error" in seen[question]]
-    clean = clean_answers[fake.style]
-    differs = [question for question in seen if seen[question] != clean[question]]
-    assert differs or not (name in UNNAMED or fake.shown)
