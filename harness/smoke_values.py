@@ -17,6 +17,7 @@ from harness.questions import Domain, Explored, Question
 from harness.smoke_slips import Evidence, blamed
 from harness.verdict import shown
 from reference.axis import Value
+from reference.updating import AGAIN
 from suites.vocabulary import Scenario
 
 MOST = 4
@@ -60,13 +61,18 @@ def faults_of_values(
 
 
 class Search(Identification):
-    """A search that gives a question up which has too many possible answers."""
+    """A search that gives a question up which has too many possible answers.
+
+    A layer that is executed again in the backward pass is what a user makes of one; in an adapter
+    it is one execution too many.
+    """
 
     def explored(self, question: Question, domain: Domain, limit: int = LONGEST) -> Explored:
         """Return what a question says, unless that would take long."""
         if limit > LONGEST:
             return Explored([], {}, complete=False)
-        return super().explored(question, domain, limit)
+        timing = tuple(value for value in domain["update-timing"] if value != AGAIN)
+        return super().explored(question, {**domain, "update-timing": timing}, limit)
 
 
 def searched(contexts: Iterable[Sequence[Question]]) -> Iterator[Identification]:

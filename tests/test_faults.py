@@ -11,6 +11,7 @@ from harness.judge import IMPOSSIBLE, judge
 from harness.verdict import rivals
 from suites.catalogue import SCENARIOS
 from tests.asking import clean_cell, expressible, judged, judged_unexplained, said
+from tests.fakes import planted_executions
 from tests.fakes.departure import Departure
 from tests.fakes.fault import CLEAN
 from tests.fakes.planted import FAULTS
@@ -106,6 +107,8 @@ EXPLAINED_IN_SEVERAL_WAYS = {
     "shared-layer-both-from-the-value-before-functional",
     # Where no counter shows, it may be a snapshot.
     "kept-state-follows-the-layer-argument",
+    # Where statistics do not move, inference by the batch may be the layer's habit.
+    "inference-by-the-batch-with-tracking-off",
     # A fresh layer of the style trains anyway.
     "none-switches-nothing",
     "none-switches-to-training",
@@ -131,20 +134,20 @@ def cells():
         name: verdicts(
             fault,
             [each for each in asked[fault.style] if each.suite != "long-runs" or name in LONG],
+            EXPLAINED.get(name, ("", ""))[0],
         )
         for name, fault in FAULTS.items()
     }
 
 
-def verdicts(fault, scenarios):
+def verdicts(fault, scenarios, axis):
     """The verdicts on a fault in their order; only the first that convict it are explained.
 
-    What settles a convention that the fault departs from is asked first.
+    What settles the axis that is to explain it is asked first.
     """
-    departures = set(getattr(fault, "conventions", ()))
     found = {}
     convictions = 0
-    for each in sorted(scenarios, key=lambda scenario: departures.isdisjoint(scenario.settles)):
+    for each in sorted(scenarios, key=lambda scenario: axis not in scenario.settles):
         ask = judged if convictions < EXPLAINED_AT_MOST else judged_unexplained
         found[each.name] = ask(fault.style, each, said(fault, each))
         convictions += found[each.name].verdict in CONVICTIONS
@@ -218,7 +221,10 @@ def test_planted_fault_is_caught(name, catching):
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_planted_fault_is_judged_in_every_scenario(name, cells):
-    assert {cell.verdict for cell in cells[name]} <= CONVICTIONS | {"conforms"}
+    admitted = CONVICTIONS | {"conforms"}
+    if name in planted_executions.FAULTS:
+        admitted |= {"not expressible"}
+    assert {cell.verdict for cell in cells[name]} <= admitted
 
 
 @pytest.mark.parametrize("name", EXPLAINED)

@@ -381,6 +381,9 @@ EXAMPLES = [
     ("low-precision-not-executed", {"dtype": "float16"}, (TRAIN,), REFUSED),
     ("low-precision-not-executed", {"dtype": "bfloat16"}, (INFER,), REFUSED),
     ("low-precision-not-executed", {}, (TRAIN,), TRAINS),
+    ("float64-not-executed", {"dtype": "float64"}, (), {"gamma": [2], "beta": [1]}),
+    ("float64-not-executed", {"dtype": "float64"}, (TRAIN,), REFUSED),
+    ("float64-not-executed", {}, (TRAIN,), TRAINS),
     # What the running statistics are fed.
     ("running-variance-of-the-sample", {"rank": 3}, (Call(tensor([[[1], [3]]]), TRUE),), 1.25),
     ("running-variance-of-the-sample", {"fused": False}, (TRAIN,), 1.25),

@@ -24,6 +24,8 @@ GREY_FOR_TWO = {
     "channels": 2,
     **{name: tensor([value, value]) for name, value in (("gamma", 2), ("beta", 1))},
 }
+WITHOUT_CHANNELS = {"channels": 0, "gamma": tensor([]), "beta": tensor([])}
+NO_CHANNELS = tensor([[], []])
 ROWS = tensor([[[1], [3]]])
 IMAGE = tensor([[[[1], [3]]]])
 HALF = tensor([[1], [3]], "float16")
@@ -57,6 +59,9 @@ EXAMPLES = [
         (f"one-channel-stands-for-all-{s}", GREY_FOR_TWO, train(X), {"output": [[0, 0], [2, 2]]})
         for s in CLEAN
     ),
+    *((f"no-channels-refused-{s}", WITHOUT_CHANNELS, train(NO_CHANNELS), REFUSED) for s in CLEAN),
+    ("no-channels-not-made", WITHOUT_CHANNELS, (), REFUSED),
+    ("no-channels-not-made", {}, train(X), {"output": TRAINED}),
     *((f"other-ranks-refused-{s}", {}, train(ROWS), REFUSED) for s in ("switch", "deferred")),
     *(
         (f"ranks-2-and-3-taken-{s}", {}, train(ROWS), {"output": [TRAINED]})

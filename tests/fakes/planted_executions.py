@@ -155,14 +155,14 @@ class TraceLosesTheUpdate:
     "Inference goes on with the running statistics it found when it was first traced.",
 )
 class TraceKeepsTheStatistics:
-    kept = None
+    traced = None
 
     def run(self, x, requested, updates="documented"):
         if self.trains(requested) or self.bn.running_mean is None:
             return super().run(x, requested, updates)
         found = self.bn.running_mean, self.bn.running_variance
-        self.kept = self.kept or found
-        self.bn.running_mean, self.bn.running_variance = self.kept
+        self.traced = self.traced or found
+        self.bn.running_mean, self.bn.running_variance = self.traced
         execution = super().run(x, requested, updates)
         self.bn.running_mean, self.bn.running_variance = found
         return execution

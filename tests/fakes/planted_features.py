@@ -85,14 +85,14 @@ class MaskInInference(PlainLayer):
 
 @fault(FAULTS, "argument", "mask-kept", "The mask of one call holds for the next as well.")
 class MaskKept(argument_style.Program):
-    kept = None
+    masked_by = None
 
     def counting(self, x, mask, weights):
         found = super().counting(x, mask, weights)
         if found is not None:
-            self.kept = found
-        same = self.kept is not None and self.kept.shape == x.shape[:-1]
-        return self.kept if found is None and same else found
+            self.masked_by = found
+        same = self.masked_by is not None and self.masked_by.shape == x.shape[:-1]
+        return self.masked_by if found is None and same else found
 
 
 @argument("mask-of-the-first-position", "The first position of a sample decides for all of them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -92,7 +93,7 @@ class CountsWhatLies(switch_style.Layer):
     stored = None
 
     def variance_for_running(self, variance, x):
-        n = self.stored or x.size // x.shape[-1]
+        n = self.stored or math.prod(x.shape[:-1])
         return variance * n / max(n - 1, 1)
 
 
@@ -104,7 +105,7 @@ class ExpandedValuesCountedOnce(switch_style.Program):
     layer_class = CountsWhatLies
 
     def run(self, x, requested, updates="documented"):
-        self.bn.stored = lying(x).size // x.shape[-1] if 0 in x.strides else None
+        self.bn.stored = math.prod(lying(x).shape[:-1]) if 0 in x.strides else None
         return super().run(x, requested, updates)
 
 

@@ -234,11 +234,10 @@ class InitializersUndoALoadedState(Program):
 
 @argument("initializer-draws-at-every-call", "An initializer that draws does so at every call.")
 class InitializerDrawsAtEveryCall(Program):
-    def call(self, **arguments):
-        seen = super().call(**arguments)
+    def run(self, x, requested, updates="documented"):
         if self.layer.get("gamma_initializer") == "uniform":
             self.bn.gamma = self.bn.gamma[::-1].copy()
-        return seen
+        return super().run(x, requested, updates)
 
 
 @deferred("initializer-draws-from-elsewhere", "The interval that is drawn from starts at -1.")
