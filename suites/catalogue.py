@@ -29,11 +29,12 @@ from suites.vocabulary import Scenario
 SCENARIOS: tuple[Scenario, ...] = (
     *forward.SCENARIOS,
     *gradients.SCENARIOS,
+    *deeper_gradients.SCENARIOS,
     *modes.SCENARIOS,
+    *more_modes.SCENARIOS,
     *freezing.SCENARIOS,
     *momentum.SCENARIOS,
     *running_statistics.SCENARIOS,
-    *deeper_gradients.SCENARIOS,
     *degenerate.SCENARIOS,
     *non_finite.SCENARIOS,
     *magnitude.SCENARIOS,
@@ -46,7 +47,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     *virtual_batch.SCENARIOS,
     *state.SCENARIOS,
     *penalties.SCENARIOS,
-    *more_modes.SCENARIOS,
 )
 SUITES: tuple[str, ...] = tuple(dict.fromkeys(scenario.suite for scenario in SCENARIOS))
 

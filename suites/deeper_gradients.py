@@ -27,7 +27,7 @@ from suites.vocabulary import (
 
 scenario = partial(
     Scenario,
-    suite="deeper-gradients",
+    suite="gradients",
     about=("dx", "dgamma", "dbeta", "trainable_parameters"),
     sources=(PAPER,),
 )

@@ -16,7 +16,7 @@ SOURCES = (
 )
 scenario = partial(
     Scenario,
-    suite="more-modes",
+    suite="modes",
     layer=TRAINED,
     clauses=("BN-4.12",),
     sources=SOURCES,

