@@ -99,12 +99,23 @@ class Findings:
             for each in self.axes
             if each.status == "otherwise"
             and not all((each.axis, value) in excused for value in each.values)
+            and not (each.decided_by and self.issues.keys() >= set(each.decided_by))
         ]
 
     @property
     def mysteries(self) -> list[tuple[Context, Unnamed]]:
-        """Return what has no name, scenarios of known issues left out."""
-        return [each for each in self.unnamed if each[1].question.scenario.name not in self.issues]
+        """Return what has no name, but for known issues.
+
+        Those are scenarios that have one, and what is as declared, if only another scenario had not
+        shown something else of that axis, which is a known issue.
+        """
+        disputed = {issue.axis for issue in self.issues.values()}
+        as_declared = {(each.axis, each.declared) for each in self.axes if each.axis in disputed}
+        return [
+            (context, one)
+            for context, one in self.unnamed
+            if one.question.scenario.name not in self.issues and as_declared.isdisjoint(one.instead)
+        ]
 
 
 def findings(

@@ -91,14 +91,17 @@ class Normalising(Renormalising):
         narrow = self.meaning.narrow
         if narrow is not None and found.of_batch and self.moments_are_rounded():
             inverse = stored(inverse, narrow)
-        learned = {each: self.read(before[each]) for each in ("gamma", "beta") if each in before}
+        names = [name for name in ("gamma", "beta") if name in before]
+        learned = {name: self.read(name, before[name]) for name in names}
         plain = Normaliser(found.mean, inverse, learned.get("gamma"), learned.get("beta"))
         return plain if correct is None else renormalised(plain, correct(), self.form)
 
-    def read(self, kept: Bounded) -> Bounded:
-        """Return what is kept, maybe in a wider format, as narrow arithmetic reads it. BN-10.2."""
+    def read(self, name: str, kept: Bounded) -> Bounded:
+        """Return what is kept in a wider format as narrow arithmetic reads it. Clause BN-10.2."""
         narrow = self.meaning.narrow
-        return stored(kept, narrow) if narrow is not None and self.form == narrow else kept
+        if narrow is None or self.form != narrow or self.meaning.format_of(name) == narrow:
+            return kept
+        return stored(kept, narrow)
 
     def statistics(
         self, batch: Batch, execution: Execution, before: Quantities, after: Quantities
@@ -107,7 +110,8 @@ class Normalising(Renormalising):
         kind = self.source(execution)
         if kind != "batch":
             source = after if kind == "running after the update" else before
-            mean, variance = (self.read(source[f"running_{each}"]) for each in ("mean", "variance"))
+            names = ("running_mean", "running_variance")
+            mean, variance = (self.read(name, source[name]) for name in names)
             return Statistics(mean, variance, batch.count, of_batch=False)
         moments, divisor = batch.moments, float(batch.count)
         variance = moments.variance
