@@ -62,6 +62,7 @@ def clean_cell(style, scenario):
     return judged(style, scenario, said(CLEAN[style], scenario))
 
 
+@cache
 def expressible(style):
     cells = (clean_cell(style, scenario) for scenario in SCENARIOS)
     return [cell.scenario for cell in cells if cell.verdict != "not expressible"]

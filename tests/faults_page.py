@@ -11,9 +11,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from suites.catalogue import SCENARIOS
-from tests.asking import expressible, judged, said
+from tests.asking import expressible, judged_unexplained, said
 from tests.fakes.fault import CLEAN
 from tests.fakes.planted import FAULTS
+from tests.fakes.planted_deeper import LONG
 
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 CONVICTIONS = {"differs", "refused", "should have refused"}
@@ -37,13 +38,22 @@ conventions apart.
 """
 
 
+def put_to(name):
+    """Return the scenarios put to a planted fault; the long runs only where they are needed."""
+    return [
+        scenario
+        for scenario in expressible(FAULTS[name].style)
+        if scenario.suite != "long-runs" or name in LONG
+    ]
+
+
 def convicting(name):
     """Return the names of the scenarios that convict a planted fault."""
     fault = FAULTS[name]
     return [
         scenario.name
-        for scenario in expressible(fault.style)
-        if judged(fault.style, scenario, said(fault, scenario)).verdict in CONVICTIONS
+        for scenario in put_to(name)
+        if judged_unexplained(fault.style, scenario, said(fault, scenario)).verdict in CONVICTIONS
     ]
 
 

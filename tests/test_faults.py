@@ -15,8 +15,7 @@ from tests.fakes import planted_executions
 from tests.fakes.departure import Departure
 from tests.fakes.fault import CLEAN
 from tests.fakes.planted import FAULTS
-from tests.fakes.planted_deeper import LONG
-from tests.faults_page import CONVICTIONS, PAGE, page
+from tests.faults_page import CONVICTIONS, PAGE, page, put_to
 
 EXPRESSIBLE_AT_LEAST = {"argument": 105, "switch": 90, "deferred": 95}
 DISTINCT_AT_LEAST = 50
@@ -125,17 +124,9 @@ EXPLAINED |= {
 
 @pytest.fixture(scope="module")
 def cells():
-    """Every verdict on every planted fault, in the scenarios that its style can express.
-
-    Thousands of executions are asked only of those that need them.
-    """
-    asked = {style: expressible(style) for style in CLEAN}
+    """Every verdict on every planted fault, in the scenarios that are put to it."""
     return {
-        name: verdicts(
-            fault,
-            [each for each in asked[fault.style] if each.suite != "long-runs" or name in LONG],
-            EXPLAINED.get(name, ("", ""))[0],
-        )
+        name: verdicts(fault, put_to(name), EXPLAINED.get(name, ("", ""))[0])
         for name, fault in FAULTS.items()
     }
 
