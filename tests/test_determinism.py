@@ -20,6 +20,7 @@ from suites.catalogue import SCENARIOS, SUITES
 
 BNCONFORM = shutil.which("bnconform", path=Path(sys.executable).parent)
 SEEDS = (1, 2)
+SUITES_OF_BOTH = ("--suite", "modes", "--suite", "freezing", "--suite", "state")
 FIRST = {each.suite: each for each in reversed(SCENARIOS)}
 SOME = list(dict.fromkeys((*FIRST.values(), *SCENARIOS[::7])))
 
@@ -83,7 +84,7 @@ def test_two_runs_side_by_side_find_the_same(tmp_path):
     folders = [tmp_path / "one", tmp_path / "other"]
     runs = [
         subprocess.Popen(
-            [BNCONFORM, "run", "torch", "--output", folder],
+            [BNCONFORM, "run", "torch", *SUITES_OF_BOTH, "--output", folder],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
