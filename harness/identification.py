@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.judge import Trace
+from harness.judge import STATE, Trace
 from harness.questions import (
     WHAT_IS_SHOWN,
     Assignment,
@@ -43,7 +43,9 @@ NUMBERS = {axis.id for axis in AXES if axis.kind == "number"}
 Context = Mapping[str, Any]
 Candidates = Mapping[str, Sequence[Value]]
 Key = tuple[tuple[str, Any], ...]
-Waiting = tuple[Question, Explored | None]
+Unit = tuple[Question, ...]
+"""Questions of one trace that are put together."""
+Waiting = tuple[Unit, Explored | None]
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Identification:
             name: Measured(name, fixed.get(name, values))
             for name, values in self.everything.items()
         }
-        self.relations: list[tuple[Question, Mapping[str, int], list[Assignment]]] = []
+        self.relations: list[tuple[Unit, frozenset[str], list[Assignment]]] = []
         self.unanswered: list[Question] = []
         self.search()
 
@@ -133,27 +135,39 @@ class Identification:
 
     def search(self) -> None:
         """Put all questions; those with many combinations wait until fewer values are left."""
-        waiting: list[Waiting] = [(each, None) for each in self.questions]
+        waiting: list[Waiting] = [((each,), None) for each in self.questions]
         limit = FIRST_LIMIT
         while waiting:
             postponed: list[Waiting] = []
             for asked in by_trace(waiting):
-                settled = self.settled([question for question, before in asked if before is None])
-                for question, before in asked:
-                    if id(question) in settled:
-                        continue
-                    if before is not None and not self.narrower(before):
-                        postponed.append((question, before))
-                    elif not (found := self.put(question, limit)).complete:
-                        postponed.append((question, found))
-            if len(postponed) == len(waiting):
-                if limit >= LIMIT:
+                postponed += self.put_or_postpone(asked, limit)
+            if how_many(postponed) == how_many(waiting):
+                if limit == FIRST_LIMIT:
+                    postponed = [(unit, None) for unit in united(postponed)]
+                if limit < LIMIT:
+                    limit *= 4
+                elif any(len(unit) > 1 for unit, _ in postponed):
+                    postponed = [((each,), None) for unit, _ in postponed for each in unit]
+                else:
                     break
-                limit *= 4
-                postponed = [(question, None) for question, _ in postponed]
             waiting = postponed
-        self.unanswered += [question for question, _ in waiting]
+        self.unanswered += [question for unit, _ in waiting for question in unit]
         self.settle()
+
+    def put_or_postpone(self, asked: Sequence[Waiting], limit: int) -> Iterator[Waiting]:
+        """Put what is asked of one trace; yield what is not answered within the limit."""
+        due = [self.due(before, limit) for _, before in asked]
+        units = [unit for (unit, _), now in zip(asked, due, strict=True) if now]
+        settled = self.settled([question for unit in units for question in unit])
+        for (unit, before), now in zip(asked, due, strict=True):
+            if not now and not (before is not None and self.narrower(before)):
+                yield unit, before
+            elif not settled.issuperset(map(id, unit)):
+                yield from self.put(unit, limit, before)
+
+    def due(self, before: Explored | None, limit: int) -> bool:
+        """Tell whether a unit was not yet put up to a limit."""
+        return before is None or before.limit < limit
 
     def settled(self, waiting: Sequence[Question]) -> set[int]:
         """Return the ids of those questions of one trace that are answered as the values left say.
@@ -168,22 +182,34 @@ class Identification:
             self.axes[axis].consulted = True
         return {id(question) for question in agreeing}
 
-    def put(self, question: Question, limit: int) -> Explored:
-        """Put one question and keep what it leaves, if it is answered within the limit."""
-        found = self.explored(question, self.domain, limit)
-        if not found.complete:
-            return found
-        if survivors := found.survivors:
-            self.relations.append((question, found.scope, survivors))
-            self.keep(question, found.scope, survivors)
-        elif not found.undetermined:
-            self.unanswered.append(question)
-        return found
+    def put(self, unit: Unit, limit: int, before: Explored | None = None) -> list[Waiting]:
+        """Put a unit and keep what it leaves; return what is not answered within the limit.
 
-    def explored(self, question: Question, domain: Domain, limit: int = LIMIT) -> Explored:
-        """Return what a question says under every combination of a domain."""
+        Questions that nothing explains together, or that say nothing there, are put alone.
+        """
+        found = self.explored(unit, self.domain, limit, before)
+        if not found.complete:
+            return [(unit, found)]
+        survivors = found.survivors
+        silent = tuple(question for question in unit if question not in found.told)
+        if len(unit) > 1 and (silent or openly(survivors)):
+            alone = silent or unit
+            rest = tuple(question for question in unit if question not in alone)
+            units = (rest, *((question,) for question in alone))
+            return [waiting for each in units if each for waiting in self.put(each, limit)]
+        if survivors:
+            self.relations.append((unit, found.consulted, survivors))
+            self.keep(unit[0], found.consulted, survivors)
+        elif not found.undetermined:
+            self.unanswered += unit
+        return []
+
+    def explored(
+        self, unit: Unit, domain: Domain, limit: int = LIMIT, before: Explored | None = None
+    ) -> Explored:
+        """Return what questions say under every combination of a domain."""
         with np.errstate(all="ignore"):
-            return explored(question, domain, limit)
+            return explored(unit, domain, limit, before)
 
     def narrower(self, before: Explored) -> bool:
         """Tell whether an axis that a question consulted has fewer values left than then."""
@@ -210,14 +236,23 @@ class Identification:
         while changed:
             changed = False
             for relation in list(self.relations):
-                question, scope, survivors = relation
+                unit, scope, survivors = relation
                 left = [chosen for chosen in survivors if self.possible(chosen)]
                 if not left:
                     self.relations.remove(relation)
-                    self.unanswered.append(question)
+                    changed = self.give_up(unit) or changed
                 elif len(left) < len(survivors):
                     survivors[:] = left
-                    changed = self.keep(question, scope, left) or changed
+                    changed = self.keep(unit[0], scope, left) or changed
+
+    def give_up(self, unit: Unit) -> bool:
+        """Count a unit as unanswered; of several questions those that are so alone."""
+        if len(unit) == 1:
+            self.unanswered += unit
+            return False
+        for question in unit:
+            self.unanswered += [each for left, _ in self.put((question,), LIMIT) for each in left]
+        return True
 
     def possible(self, chosen: Assignment) -> bool:
         """Tell whether every value of a combination is left."""
@@ -235,15 +270,16 @@ class Identification:
 
     def answered_openly(self) -> Iterator[Question]:
         """Yield what is answered, but by open values alone."""
-        for question, _, survivors in self.relations:
-            if all(OPEN & set(chosen.values()) for chosen in survivors):
-                yield question
+        for unit, _, survivors in self.relations:
+            if openly(survivors):
+                yield from unit
 
     def solutions(self, question: Question, axis: str) -> list[Value]:
         """Return numbers of an axis that would answer a question, the others as they are left."""
+        left = {name: values[0] for name, values in self.domain.items()}
         others = [
-            {name: value for name, value in chosen.items() if name != axis}
-            for chosen, _ in self.explored(question, self.domain).combinations
+            {name: value for name, value in {**left, **chosen}.items() if name != axis}
+            for chosen, _ in self.explored((question,), self.domain).combinations
             if axis in chosen
         ]
         distinct = {tuple(sorted(each.items())): each for each in others}.values()
@@ -252,7 +288,7 @@ class Identification:
     def unnamed(self) -> Iterator[Unnamed]:
         """Yield what no combination left explains."""
         for question in self.unanswered:
-            closest, fit = self.explored(question, self.domain).closest
+            closest, fit = self.explored((question,), self.domain).closest
             granted = (wish for wish in sorted(self.wishes, key=str) if self.grants(wish, question))
             yield Unnamed(question, closest, fit, tuple(granted))
 
@@ -262,7 +298,7 @@ class Identification:
         return Counter(
             (axis, value)
             for question in self.unanswered[:MOST_ASKED]
-            for axis in self.explored(question, self.domain).scope
+            for axis in self.explored((question,), self.domain).scope
             for value in self.everything[axis]
             if self.grants((axis, value), question)
         )
@@ -272,7 +308,7 @@ class Identification:
         axis, value = wish
         if value in self.axes[axis].values:
             return False
-        return bool(self.explored(question, {**self.domain, axis: (value,)}).survivors)
+        return bool(self.explored((question,), {**self.domain, axis: (value,)}).survivors)
 
 
 def identify(
@@ -313,9 +349,35 @@ def questions_by_context(
 
 
 def by_trace(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
-    """Yield the questions that follow each other and are of one trace, together."""
-    for _, asked in itertools.groupby(waiting, key=lambda each: each[0].answered):
+    """Yield the units that follow each other and are of one trace, together."""
+    for _, asked in itertools.groupby(waiting, key=lambda each: each[0][0].answered):
         yield list(asked)
+
+
+def united(waiting: Sequence[Waiting]) -> Iterator[Unit]:
+    """Yield as one unit what each step showed besides the state, then each part of the state.
+
+    What is made with one normalisation depends on much the same conventions; what one of them
+    rules out the others need not follow.
+    """
+    for asked in by_trace(waiting):
+        questions = [question for unit, _ in asked for question in unit]
+        steps = {question.step for question in questions}
+        for step in sorted(steps):
+            shown = [each for each in questions if each.step == step and each.quantity not in STATE]
+            if shown:
+                yield tuple(shown)
+        yield from ((each,) for each in questions if each.quantity in STATE)
+
+
+def how_many(waiting: Sequence[Waiting]) -> int:
+    """Return how many questions wait."""
+    return sum(len(unit) for unit, _ in waiting)
+
+
+def openly(survivors: Sequence[Assignment]) -> bool:
+    """Tell whether only combinations are left that have an open value."""
+    return all(OPEN & set(chosen.values()) for chosen in survivors)
 
 
 def reconcile(

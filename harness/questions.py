@@ -8,8 +8,8 @@ it consults them enumerates the product of those the quantity depends on and no 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -111,12 +111,12 @@ class Question:
             return np.nan
         return float(found.value.ravel()[element]) - float(array.ravel()[element])
 
-    def agrees(self, expected: Expected) -> bool:
-        """Tell whether what is expected was seen; False where that cannot be worked out."""
+    def held_against(self, expected: Expected) -> Fit | Exception:
+        """Return the fit, or what was raised where what is expected cannot be worked out."""
         try:
-            return self.fit(expected).agrees
-        except IMPOSSIBLE:
-            return False
+            return self.fit(expected)
+        except IMPOSSIBLE as error:
+            return error
 
     def fit(self, expected: Expected) -> Fit:
         """Hold what is expected after the step against what was seen."""
@@ -169,16 +169,31 @@ def questions_of(scenario: Scenario, trace: Trace) -> Iterator[Question]:
 
 @dataclass(frozen=True)
 class Explored:
-    """Every combination of conventions that a question depends on, with its fit.
+    """Every combination of conventions that questions of one trace depend on, with its fit.
 
     `scope` are the axes consulted, each with how many values it had. A combination that leaves one
-    out holds for all of that axis's values. Where there are more combinations than were asked for,
-    it is not `complete`.
+    out holds for all of that axis's values. `presumed` are axes of which it was enough to know
+    which values they no longer have. Where there are more combinations than the `limit`
+    asked for, some are `waiting`. `told` are the questions that some combination that agrees could
+    have disagreed with.
     """
 
     combinations: list[tuple[Assignment, Fit]]
     scope: Mapping[str, int]
-    complete: bool = True
+    presumed: frozenset[str] = frozenset()
+    waiting: Sequence[Branch] = ()
+    told: frozenset[Question] = frozenset()
+    limit: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether these are all combinations."""
+        return not self.waiting
+
+    @property
+    def consulted(self) -> frozenset[str]:
+        """Return the axes that some combination consulted."""
+        return frozenset(axis for chosen, _ in self.combinations for axis in chosen)
 
     @property
     def survivors(self) -> list[Assignment]:
@@ -198,83 +213,152 @@ class Explored:
         return min(self.combinations, key=lambda each: each[1].fraction, default=({}, MISFIT))
 
 
+def asked(
+    questions: Sequence[Question], conventions: Conventions
+) -> Iterator[tuple[Question, Fit | Exception]]:
+    """Yield each of the questions of one trace with its fit, all in one execution.
+
+    Instead of a fit, what the oracle raised where it cannot say (`harness.judge.IMPOSSIBLE`).
+    """
+    if not questions:
+        return
+    scenario, states = questions[0].scenario, questions[0].states
+    oracle = Oracle(scenario.layer, conventions)
+    for index in range(1 + max(question.step for question in questions)):
+        try:
+            expected = oracle.expect(scenario.steps[index], states[index])
+        except IMPOSSIBLE as error:
+            yield from ((question, error) for question in questions if question.step >= index)
+            return
+        for question in questions:
+            if question.step == index:
+                yield question, question.held_against(expected)
+        if expected.refused:
+            yield from ((question, MISFIT) for question in questions if question.step > index)
+            return
+
+
 def agreeing_alone(
     questions: Sequence[Question], domain: Domain
 ) -> tuple[list[Question], frozenset[str]]:
     """Return those questions of one trace to which the domain leaves one answer, and it agrees.
 
-    Also the axes that these consult. All are put in one execution, with error models at their
-    tightest: what that admits all admit.
+    Also the axes that these consult. Error models are at their tightest: what that admits all
+    admit.
     """
     single = {axis for axis, values in domain.items() if len(values) == 1} | ERROR_MODELS
-    conventions = admitted({axis: domain[axis][0] for axis in single})
-    found = list(agreeing(questions, conventions))
+    conventions = admitted({axis: domain[axis][0] for axis in single}, domain)
+    found = agreeing(questions, conventions)
     if len(found) < len(questions):  # The others may have consulted more.
         conventions = conventions.unread()
-        found = list(agreeing(found, conventions))
+        found = agreeing(found, conventions)
     return found, frozenset(conventions.read)
 
 
-def agreeing(questions: Sequence[Question], conventions: Conventions) -> Iterator[Question]:
-    """Yield those questions of one trace that agree with conventions, all in one execution."""
-    if not questions:
-        return
-    scenario, states, trace = questions[0].scenario, questions[0].states, questions[0].trace
-    oracle = Oracle(scenario.layer, conventions)
-    for index, (step, state, _) in enumerate(zip(scenario.steps, states, trace, strict=False)):
-        try:
-            expected = oracle.expect(step, state)
-        except IMPOSSIBLE:
-            return
-        for question in questions:
-            if question.step == index and question.agrees(expected):
-                yield question
-        if expected.refused:
-            return
+def agreeing(questions: Sequence[Question], conventions: Conventions) -> list[Question]:
+    """Return those questions of one trace that agree with conventions."""
+    fits = asked(questions, conventions)
+    return [question for question, fit in fits if isinstance(fit, Fit) and fit.agrees]
 
 
-def explored(question: Question, domain: Domain, limit: int) -> Explored:
-    """Return what a question says under every combination of a domain, up to `limit` of them."""
+@dataclass(frozen=True)
+class Branch:
+    """Conventions chosen on the way to some combinations, and the questions they leave open.
+
+    `fits` are those of the questions that agree already, `read` the axes that these consulted.
+    """
+
+    chosen: Assignment
+    questions: Sequence[Question]
+    fits: Mapping[Question, Fit] = field(default_factory=dict)
+    read: frozenset[str] = frozenset()
+
+
+def explored(
+    questions: Sequence[Question], domain: Domain, limit: int, before: Explored | None = None
+) -> Explored:
+    """Return what questions of one trace say under every combination of a domain, up to `limit`.
+
+    A combination is not followed further than to the first question that disagrees. What was
+    found `before`, in the same domain or a wider one, is not sought again.
+    """
     settled = {axis: values[0] for axis, values in domain.items() if len(values) == 1}
     settled |= {axis: domain[axis][-1] for axis in ERROR_MODELS}
-    found: list[tuple[Assignment, Fit]] = []
-    scope: set[str] = set()
-    waiting: list[Assignment] = [{}]
+    before = before or Explored([], {}, waiting=[Branch({}, questions)])
+    found = [(chosen, fit) for chosen, fit in before.combinations if within(chosen, domain)]
+    waiting = [branch for branch in before.waiting if within(branch.chosen, domain)]
+    scope, presumed, told = set(before.scope), set(before.presumed), set(before.told)
     while waiting and len(found) + len(waiting) <= limit:
-        chosen = waiting.pop()
-        conventions = admitted({**settled, **chosen})
-        try:
-            fit = question.ask(conventions)
-        except Unspecified as missing:
-            waiting += [{**chosen, missing.axis: value} for value in domain[missing.axis]]
-        except ZeroDivisionError:
-            pass
-        else:
-            read = {axis: conventions.values[axis] for axis in conventions.read}
-            found += narrowed(question, read, fit, domain)
+        branch = waiting.pop()
+        conventions = admitted({**settled, **branch.chosen}, domain)
+        fits, pending, missing, misfit = {**branch.fits}, [], None, None
+        for question, fit in asked(branch.questions, conventions):
+            if isinstance(fit, Unspecified):
+                missing = missing or fit
+                pending.append(question)
+            elif isinstance(fit, Fit) and fit.agrees:
+                fits[question] = fit
+            else:
+                misfit = fit
+                break
         scope |= conventions.read
+        presumed |= conventions.presumed
+        read = branch.read | conventions.read
+        chosen = {axis: value for axis, value in conventions.values.items() if axis in read}
+        if misfit is not None:
+            found += [(chosen, misfit)] if isinstance(misfit, Fit) else []
+        elif missing is not None:
+            waiting += [
+                Branch({**branch.chosen, missing.axis: value}, pending, fits, read)
+                for value in domain[missing.axis]
+            ]
+        else:
+            for combination, fitting in narrowed(fits, chosen, domain):
+                told |= {question for question, fit in fitting.items() if fit.tells}
+                found.append((combination, together(fitting)))
     sizes = {axis: len(domain[axis]) for axis in scope}
-    return Explored(found, sizes, complete=not waiting)
+    return Explored(found, sizes, frozenset(presumed), waiting, frozenset(told), limit)
+
+
+def within(chosen: Assignment, domain: Domain) -> bool:
+    """Tell whether a domain has every value of a combination."""
+    return all(value in domain[axis] for axis, value in chosen.items())
 
 
 def narrowed(
-    question: Question, chosen: Assignment, fit: Fit, domain: Domain
-) -> list[tuple[Assignment, Fit]]:
-    """Return a combination under the widest error models, told apart by which of them agree.
+    fits: Mapping[Question, Fit], chosen: Assignment, domain: Domain
+) -> Iterator[tuple[Assignment, Mapping[Question, Fit]]]:
+    """Yield what agrees under the widest error models, told apart by which of them agree.
 
     The values of an error model go from the tightest bound to the widest: what the tightest admits
     all admit, what the widest does not none does.
     """
     models = [axis for axis in chosen if axis in ERROR_MODELS and len(domain[axis]) > 1]
-    if not models or not fit.agrees:
-        return [(chosen, fit)]
+    if not models:
+        yield chosen, fits
+        return
     others = {axis: value for axis, value in chosen.items() if axis not in models}
-    tightest = question.ask(admitted({**others, **{axis: domain[axis][0] for axis in models}}))
-    if tightest.agrees:
-        return [(others, tightest)]
-    products = itertools.product(*(domain[axis] for axis in models))
-    combined = [{**others, **dict(zip(models, values, strict=True))} for values in products]
-    return [(each, question.ask(admitted(each))) for each in combined]
+    tightest = fits_of(fits, {**others, **{axis: domain[axis][0] for axis in models}}, domain)
+    if together(tightest).agrees:
+        yield others, tightest
+        return
+    for values in itertools.product(*(domain[axis] for axis in models)):
+        combined = {**others, **dict(zip(models, values, strict=True))}
+        yield combined, fits_of(fits, combined, domain)
+
+
+def fits_of(
+    questions: Iterable[Question], chosen: Assignment, domain: Domain
+) -> Mapping[Question, Fit]:
+    """Return how well each of the questions of one trace fits what is chosen."""
+    fits = asked(tuple(questions), admitted(chosen, domain))
+    return {question: fit if isinstance(fit, Fit) else MISFIT for question, fit in fits}
+
+
+def together(fits: Mapping[Question, Fit]) -> Fit:
+    """Return the worst fit; it tells something if one does."""
+    worst = max(fit.fraction for fit in fits.values())
+    return Fit(worst, any(fit.tells for fit in fits.values()))
 
 
 def fingerprint(trace: Trace) -> bytes:

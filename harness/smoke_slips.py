@@ -55,7 +55,7 @@ class Slip:
 
 def explained(question: Question, left: Domain) -> bool:
     """Tell whether some combination of what is left explains one thing that was seen."""
-    found = explored(question, left, MOST)
+    found = explored((question,), left, MOST)
     return bool(found.survivors) or found.undetermined
 
 

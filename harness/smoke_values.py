@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.declarations import context_of
 from harness.finding_words import unnamed_in_words
-from harness.identification import Identification, Unnamed, questions_by_context
+from harness.identification import Identification, Unit, Unnamed, questions_by_context
 from harness.implementations import Implementation
-from harness.questions import Domain, Explored, Question
+from harness.questions import Branch, Domain, Explored, Question
 from harness.smoke_slips import Evidence, blamed
 from harness.verdict import shown
 from reference.axis import Value
@@ -67,12 +67,14 @@ class Search(Identification):
     it is one execution too many.
     """
 
-    def explored(self, question: Question, domain: Domain, limit: int = LONGEST) -> Explored:
-        """Return what a question says, unless that would take long."""
+    def explored(
+        self, unit: Unit, domain: Domain, limit: int = LONGEST, before: Explored | None = None
+    ) -> Explored:
+        """Return what questions say, unless that would take long."""
         if limit > LONGEST:
-            return Explored([], {}, complete=False)
+            return before or Explored([], {}, waiting=[Branch({}, unit)])
         timing = tuple(value for value in domain["update-timing"] if value != AGAIN)
-        return super().explored(question, {**domain, "update-timing": timing}, limit)
+        return super().explored(unit, {**domain, "update-timing": timing}, limit, before)
 
 
 def searched(contexts: Iterable[Sequence[Question]]) -> Iterator[Identification]:
@@ -112,7 +114,7 @@ def faults(asked: int, strange: Sequence[tuple[Question, Identification]]) -> It
         return
     for name in some:
         question, search = first[name]
-        closest, fit = search.explored(question, search.domain).closest
+        closest, fit = search.explored((question,), search.domain).closest
         yield f"{name}: {unnamed_in_words(Unnamed(question, closest, fit))}"
 
 

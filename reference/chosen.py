@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reference.axis import NOT_APPLICABLE, Value
 from reference.conventions import REGISTRY, axis_named
@@ -20,14 +20,18 @@ class Unspecified(Exception):
 class Conventions:
     """Chosen values by axis id; remembers which axes were read.
 
-    Raises KeyError for an unknown axis and ValueError for a value the axis does not admit.
+    `left` are the values that an axis without a chosen one may still have, where that is known;
+    `presumed` the axes of which it was enough to know these. Raises KeyError for an unknown axis
+    and ValueError for a value the axis does not admit.
     """
 
     def __init__(self, values: Mapping[str, Value]) -> None:
         for axis, value in values.items():
             admit(axis, value)
         self.values = dict(values)
+        self.left: Mapping[str, Sequence[Value]] = {}
         self.read: set[str] = set()
+        self.presumed: set[str] = set()
 
     def __getitem__(self, axis: str) -> Value:
         """Return the value of an axis. Raises Unspecified where there is none."""
@@ -37,6 +41,14 @@ class Conventions:
         if value == NOT_APPLICABLE:
             raise Unspecified(axis)
         return value
+
+    def has(self, axis: str, value: Value) -> bool:
+        """Tell whether an axis has a value. Raises Unspecified where it may have it or another."""
+        left = self.left.get(axis, (value,))
+        if axis in self.values or value in left:
+            return self[axis] == value
+        self.presumed.add(axis)
+        return False
 
     def number(self, axis: str) -> float:
         """Return the value of a number axis."""
@@ -50,13 +62,16 @@ class Conventions:
 
     def unread(self) -> Conventions:
         """Return a copy of which no axis was read."""
-        return admitted(self.values)
+        return admitted(self.values, self.left)
 
 
-def admitted(values: Mapping[str, Value]) -> Conventions:
+def admitted(
+    values: Mapping[str, Value], left: Mapping[str, Sequence[Value]] | None = None
+) -> Conventions:
     """Return conventions of values that are known to be admitted, without asking again."""
     conventions = Conventions({})
     conventions.values = dict(values)
+    conventions.left = left or {}
     return conventions
 
 

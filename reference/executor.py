@@ -279,7 +279,7 @@ class Executor(Normalising):
 
     def admit_second_order(self) -> None:
         """Raise Refusal where a gradient cannot be differentiated again. Clause BN-7.5."""
-        if self.conventions["second-order-gradient"] == "refused":
+        if self.conventions.has("second-order-gradient", "refused"):
             raise Refusal
 
     def of_nothing(
@@ -312,7 +312,7 @@ class Executor(Normalising):
     ) -> Quantities:
         """Return the gradients. Raises Refusal where they are refused."""
         running = self.by_running_statistics(execution)
-        if running and self.conventions["inference-gradient"] == "refused":
+        if running and self.conventions.has("inference-gradient", "refused"):
             raise Refusal
         told = partial(told, dy=gradient.dy)
         first = parts[0]

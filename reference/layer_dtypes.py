@@ -90,7 +90,7 @@ class LayerDtypes:
             return False
         if self.layer.policy is not ABSENT and self.conventions[MIXED] != "the input's dtype":
             return False
-        return self.conventions[ANOTHER_DTYPE] == "refused"
+        return self.conventions.has(ANOTHER_DTYPE, "refused")
 
     @property
     def narrow(self) -> Format | None:

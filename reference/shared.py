@@ -95,7 +95,7 @@ class SharedExecutor(Executor):
             return Quantities(open_)
 
         if self.by_running_statistics(execution) and (
-            self.conventions["inference-gradient"] == "refused"
+            self.conventions.has("inference-gradient", "refused")
         ):
             raise Refusal
         both = [Later(partial(parts, index)) for index in (0, 1)]

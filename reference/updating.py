@@ -202,7 +202,7 @@ class Updating:
         that is documented runs the backward pass too, where that is what updates. `again` tells
         whether that pass reaches the layer, and so may execute it once more.
         """
-        if backward and self.conventions["update-timing"] == AGAIN:
+        if backward and self.conventions.has("update-timing", AGAIN):
             return 1 + again()
         if updates == "documented":
             return 1

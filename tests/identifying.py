@@ -20,16 +20,18 @@ FOUND = {}
 
 
 def remembered(explore):
-    """Return the search for what explains one question, asked once where fakes answer alike."""
+    """Return the search for what explains questions, asked once where fakes answer alike."""
 
-    def explored(question, domain, limit):
-        key = question.scenario.name, fingerprint(question.trace)
-        known = REMEMBERED[(*key, question.step, question.quantity)]
+    def explored(unit, domain, limit, before=None):
+        key = unit[0].scenario.name, fingerprint(unit[0].trace)
+        known = REMEMBERED[(*key, *((each.step, each.quantity) for each in unit))]
         for part, most, found in known:
             if most == limit and all(domain[axis] == values for axis, values in part.items()):
                 return found
-        found = explore(question, domain, limit)
-        known.append(({axis: domain[axis] for axis in found.scope}, limit, found))
+        found = explore(unit, domain, limit, before)
+        known.append(
+            ({axis: domain[axis] for axis in (*found.scope, *found.presumed)}, limit, found)
+        )
         return found
 
     return explored

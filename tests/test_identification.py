@@ -75,12 +75,12 @@ def test_only_conventions_a_quantity_depends_on_are_tried():
     scenario, trace = a_trace("training-output")
     everything = {axis.id: axis.values for axis in REGISTRY.values()}
     mean = identification.explored(
-        Question(Answered(scenario, trace), 1, "running_mean"), everything, MOST_COMBINATIONS
+        [Question(Answered(scenario, trace), 1, "running_mean")], everything, MOST_COMBINATIONS
     )
     assert "epsilon-placement" not in mean.scope
     assert "running-variance-factor" not in mean.scope
     output = identification.explored(
-        Question(Answered(scenario, trace), 1, "output"), everything, MOST_COMBINATIONS
+        [Question(Answered(scenario, trace), 1, "output")], everything, MOST_COMBINATIONS
     )
     assert "epsilon-placement" in output.scope
     assert "bare-call" not in output.scope
@@ -101,7 +101,7 @@ def test_the_search_stays_within_its_cap():
     }
     with np.errstate(all="ignore"):
         assert all(
-            identification.explored(question, known, MOST_COMBINATIONS) is not None
+            identification.explored([question], known, MOST_COMBINATIONS) is not None
             for question in questions
         )
 
