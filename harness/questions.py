@@ -29,6 +29,8 @@ SAME_KIND = {"second_output": "output", "trainable_parameters": WHAT_IS_SHOWN}
 ERROR_MODELS = {axis.id for axis in AXES if axis.kind == "error model"}
 Assignment = dict[str, Value]
 Domain = dict[str, tuple[Value, ...]]
+Ranks = tuple[int, ...]
+"""Of each of some error models, where its value stands from the tightest to the widest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,9 +344,34 @@ def narrowed(
     if together(tightest).agrees:
         yield others, tightest
         return
-    for values in itertools.product(*(domain[axis] for axis in models)):
-        combined = {**others, **dict(zip(models, values, strict=True))}
-        yield combined, fits_of(fits, combined, domain)
+    agreeing: dict[Ranks, Mapping[Question, Fit]] = {}
+    failing: list[Ranks] = []
+    for ranks in middle_first([len(domain[axis]) for axis in models]):
+        named = {axis: domain[axis][rank] for axis, rank in zip(models, ranks, strict=True)}
+        admits = [each for tighter, each in agreeing.items() if as_tight(tighter, ranks)]
+        if admits:
+            fitting = admits[0]
+        elif any(as_tight(ranks, wider) for wider in failing):
+            fitting = dict.fromkeys(fits, MISFIT)
+        else:
+            fitting = fits_of(fits, {**others, **named}, domain)
+            if together(fitting).agrees:
+                agreeing[ranks] = fitting
+            else:
+                failing.append(ranks)
+        yield {**others, **named}, fitting
+
+
+def middle_first(sizes: Sequence[int]) -> list[Ranks]:
+    """Return every choice of ranks below some sizes, first those that are neither low nor high."""
+    middle = sum(size - 1 for size in sizes)
+    choices = itertools.product(*(range(size) for size in sizes))
+    return sorted(choices, key=lambda ranks: (abs(2 * sum(ranks) - middle), ranks))
+
+
+def as_tight(some: Ranks, others: Ranks) -> bool:
+    """Tell whether no error model of the first is wider than that of the others."""
+    return all(one <= other for one, other in zip(some, others, strict=True))
 
 
 def fits_of(

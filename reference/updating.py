@@ -91,11 +91,6 @@ class Batch:
         return self.layer.moments(self)
 
 
-def second(pair: Callable[[], tuple[Bounded, Debiased | None]]) -> Debiased | None:
-    """Return the second of a pair that is worked out when wanted."""
-    return pair()[1]
-
-
 def the_same(average: Debiased | None) -> Debiased | None:
     """Return what it is given."""
     return average
@@ -243,7 +238,13 @@ class Updating:
                 return self.fed_nothing(state[name])
             return self.shown(name, self.kept_out(batch, state[name], averages[name]))
 
-        kept = {name: partial(second, averages[name]) for name in STATISTICS}
+        def kept_average(name: str) -> Debiased | None:
+            if batch.count or self.conventions["empty-batch"] != "statistics stay":
+                return averages[name]()[1]
+            earlier = hidden.averages.get(name)
+            return None if earlier is None else earlier()
+
+        kept = {name: partial(kept_average, name) for name in STATISTICS}
         taken = after.with_({name: partial(running, name) for name in STATISTICS})
         return taken, Hidden(kept, before + 1)
 
@@ -254,6 +255,8 @@ class Updating:
 
         Those are the ones that round what they keep, or meet numbers that are not finite.
         """
+        if not times:
+            return state, hidden
         special = batch.weighting is not None or batch.groups or self.meaning.renormalises
         if self.meaning.low_precision or special or not batch.count or batch.spoiled.any():
             return None

@@ -238,6 +238,22 @@ WEIGHTS = (
         about=(*EVERYTHING, "dx"),
     ),
     weighted(
+        name="weights-that-add-up-to-little",
+        question="Is anything added to the sum of the weights before it divides?",
+        layer=LAYER,
+        steps=(
+            Call(
+                batch("weights-little"),
+                TRUE,
+                weights("weights-little"),
+                weights=of_samples(*(2.0**-power for power in (22, 23, 21, 23, 22))),
+            ),
+        ),
+        settles=("mask-weight-guard",),
+        clauses=("BN-11.1",),
+        about=("output", "running_mean"),
+    ),
+    weighted(
         name="weights-that-are-zero",
         question="Is a sample of weight zero left out of the statistics?",
         layer=LAYER,

@@ -13,8 +13,10 @@ from suites.catalogue import SCENARIOS
 from tests.asking import DECLARATIONS, answered, said
 from tests.fakes.fault import CLEAN
 
+ALWAYS_ASKED = ("forward", "modes", "running-statistics")
 OTHERS_ASKED = 5
-"""Every fifth of the scenarios in which a departing fake answers as its clean base does."""
+"""Every fifth of the other scenarios in which a departing fake answers as its clean base does."""
+FEATURES = ("masks", "renormalisation", "virtual-batch")
 REMEMBERED = defaultdict(list)
 FOUND = {}
 
@@ -56,20 +58,41 @@ def evidence(fake):
 def telling(fake):
     """Yield the traces of a departing fake that tell something of its departures.
 
-    They are those unlike its clean base's, those that settle a convention it departs from, and some
-    of the others. What thousands of executions show is asked of the clean fakes only.
+    They are those unlike its clean base's, those that settle a convention it departs from, those of
+    the suites that settle the most, and some of the others. What thousands of executions show is
+    asked of the clean fakes only, and what a layer does with features that its departures say
+    nothing about of those that depart in them.
     """
     departures = set(fake.conventions)
     for number, scenario in enumerate(SCENARIOS):
-        if scenario.suite != "long-runs":
-            messages = said(fake, scenario)
-            if (
-                number % OTHERS_ASKED == 0
-                or not departures.isdisjoint(scenario.settles)
-                or messages != clean_messages(fake.style, scenario)
-            ):
-                for trace in answered(messages).traces:
-                    yield scenario, trace
+        if scenario.suite == "long-runs":
+            continue
+        if scenario.suite in FEATURES and departures.isdisjoint(settled_only_in(scenario.suite)):
+            continue
+        messages = said(fake, scenario)
+        if (
+            scenario.suite in ALWAYS_ASKED
+            or number % OTHERS_ASKED == 0
+            or not departures.isdisjoint(scenario.settles)
+            or messages != clean_messages(fake.style, scenario)
+        ):
+            for trace in answered(messages).traces:
+                yield scenario, trace
+
+
+@cache
+def settled_only_in(suite):
+    """Return the axes that scenarios of a suite of features settle and no plain layer does."""
+    elsewhere = {axis for each in SCENARIOS if each.suite not in FEATURES for axis in each.settles}
+    return {axis for each in SCENARIOS if each.suite == suite for axis in each.settles} - elsewhere
+
+
+def of_plain_float32_layers(fake):
+    """Yield what a fake without a name shows of plain layers in one dtype."""
+    for scenario in SCENARIOS:
+        if scenario.suite not in (*FEATURES, "dtypes", "long-runs"):
+            for trace in answered(said(fake, scenario)).traces:
+                yield scenario, trace
 
 
 @cache
@@ -81,7 +104,10 @@ def clean_messages(style, scenario):
 def found(fake):
     """Return what identification finds about a fake, context by context; worked out once."""
     if id(fake) not in FOUND:
-        shown = telling(fake) if hasattr(fake, "conventions") else evidence(fake)
+        if fake in CLEAN.values():
+            shown = evidence(fake)
+        else:
+            shown = telling(fake) if hasattr(fake, "conventions") else of_plain_float32_layers(fake)
         FOUND[id(fake)] = fake, identification.identify(list(shown), context)
     return FOUND[id(fake)][1]
 

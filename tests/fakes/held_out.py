@@ -6,6 +6,7 @@ was read off a run.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -461,7 +462,8 @@ class EverySecondUpdate:
 @layer("median-averaged", "argument", "The running mean is fed the batch's median.", "running_mean")
 class MedianAveraged:
     def update(self, execution):
-        self.values = execution.x.reshape(-1, execution.x.shape[-1])
+        *samples, channels = execution.x.shape
+        self.values = execution.x.reshape(math.prod(samples), channels)
         super().update(execution)
 
     def move_mean(self, new):
@@ -476,14 +478,14 @@ class MedianAveraged:
     *MOVING,
 )
 class FirstUpdateReplaces:
-    moved = False
+    has_moved = False
 
     def update(self, execution):
         super().update(execution)
-        self.moved = True
+        self.has_moved = True
 
     def decay_of(self, name):
-        return super().decay_of(name) if self.moved else 0.0
+        return super().decay_of(name) if self.has_moved else 0.0
 
 
 @layer("decay-halves", "argument", "After each update the decay is half of what it was.", *MOVING)

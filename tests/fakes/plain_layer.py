@@ -312,4 +312,4 @@ class SampleVarianceLayer(PlainLayer):
     def variance_for_running(self, variance, x):
         """Return the sample variance; a single value has the population's."""
         n = self.number_of(x, self.weights_for_variance())
-        return variance * n / max(n - 1, 1)
+        return variance * n / (n - 1) if n > 1 else variance

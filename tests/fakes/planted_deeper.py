@@ -159,7 +159,7 @@ class OneValueCheckedInTrainingOnly(switch_style.Layer):
 @layer("empty-batch-refused-in-inference", "Inference on no samples raises.")
 class EmptyBatchRefusedInInference(PlainLayer):
     def forward(self, x, training):
-        if not training and not x.size:
+        if not training and not len(x):
             message = "the batch is empty"
             raise ValueError(message)
         return super().forward(x, training)

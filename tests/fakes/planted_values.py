@@ -269,6 +269,9 @@ class TrainsByRunningStatistics:
     def uses_batch(self, training):
         return self.running_mean is None if training else super().uses_batch(training)
 
+    def corrects(self, training):
+        return super().corrects(training) and self.uses_batch(training)
+
 
 @layer_elsewhere(
     "training-output-before-the-update",
@@ -367,8 +370,8 @@ class EpsilonAtLeastAThousandth(floored(1e-3)):
     {"training-gradient": "statistics held constant"},
 )
 class TrainingGradientOfConstants:
-    def flows_through_statistics(self, execution):
-        return super().flows_through_statistics(execution) and not execution.training
+    def flows_through_statistics(self, execution):  # noqa: ARG002 - it should look
+        return False
 
 
 @program(
@@ -436,7 +439,7 @@ class OnePassVarianceClamped(OnePassVariance):
 class WelfordVariance:
     def batch_variance(self, x, mean):
         mean, squares = np.zeros_like(mean), np.zeros_like(mean)
-        for count, value in enumerate(x.reshape(-1, x.shape[-1]), start=1):
+        for count, value in enumerate(x.reshape(values_per_channel(x), x.shape[-1]), start=1):
             old = mean
             mean = mean + (value - mean) / count
             squares = squares + (value - old) * (value - mean)
@@ -652,7 +655,7 @@ class OneValueFed:
 )
 class EmptyBatchRefused:
     def forward(self, x, training):
-        if training and not x.size:
+        if training and not len(x):
             message = "the batch is empty"
             raise ValueError(message)
         return super().forward(x, training)
