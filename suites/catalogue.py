@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from suites import (
-    deeper_gradients,
     degenerate,
     dtypes,
     forward,
@@ -16,7 +15,6 @@ from suites import (
     masks,
     modes,
     momentum,
-    more_modes,
     non_finite,
     penalties,
     renormalisation,
@@ -29,9 +27,7 @@ from suites.vocabulary import Scenario
 SCENARIOS: tuple[Scenario, ...] = (
     *forward.SCENARIOS,
     *gradients.SCENARIOS,
-    *deeper_gradients.SCENARIOS,
     *modes.SCENARIOS,
-    *more_modes.SCENARIOS,
     *freezing.SCENARIOS,
     *momentum.SCENARIOS,
     *running_statistics.SCENARIOS,

@@ -245,7 +245,6 @@ WEIGHTS = (
             Call(
                 batch("weights-little"),
                 TRUE,
-                weights("weights-little"),
                 weights=of_samples(*(2.0**-power for power in (22, 23, 21, 23, 22))),
             ),
         ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from suites.inputs import TRAINED, batch, weights
-from suites.sources import CONTRIB, KERAS, KERAS_FAQ, KERAS_TRANSFER_LEARNING, TORCH_MODULE
+from suites.sources import CONTRIB, KERAS, KERAS_FAQ, KERAS_TRANSFER_LEARNING, TORCH, TORCH_MODULE
 from suites.vocabulary import (
     Call,
     Enclose,
@@ -16,6 +16,7 @@ from suites.vocabulary import (
     Form,
     Predict,
     Scenario,
+    SetTracking,
     Training,
     TrainMode,
 )
@@ -30,6 +31,24 @@ X, OTHER, DY = batch("modes/9"), batch("modes/other"), weights("modes/9")
 TRUE, FALSE, NONE = Training.TRUE, Training.FALSE, Training.NONE
 FORMS: tuple[Form, ...] = ("functional", "subclassed")
 BOTH_STATISTICS = ("training-output-statistics", "inference-output-statistics")
+
+TRACKING = (
+    TORCH,
+    "https://github.com/pytorch/pytorch/pull/38084",
+    "https://github.com/pytorch/pytorch/issues/20967",
+    "https://github.com/pytorch/pytorch/issues/44415",
+)
+switched = partial(
+    scenario,
+    layer=TRAINED,
+    clauses=("BN-4.12",),
+    sources=TRACKING,
+    about=("output", "running_mean", "running_variance"),
+)
+HELD, OTHER_HELD = batch("more-modes", 3), batch("more-modes/other", 3)
+UPDATES = "updates-with-tracking-switched-off"
+INFERENCE = "inference-with-tracking-switched-off"
+OFF, ON = SetTracking(value=False), SetTracking(value=True)
 
 SCENARIOS = (
     scenario(
@@ -345,5 +364,23 @@ SCENARIOS = (
         settles=("inference-output-statistics",),
         clauses=("BN-6.11",),
         sources=(CONTRIB, "https://docs.python.org/3/reference/expressions.html#is-not"),
+    ),
+    switched(
+        name="tracking-switched-off-in-training",
+        question="Do running statistics still move in training after tracking was switched off?",
+        steps=(Call(HELD, TRUE), OFF, Call(OTHER_HELD, TRUE)),
+        settles=(UPDATES,),
+    ),
+    switched(
+        name="tracking-switched-off-in-inference",
+        question="Does inference use the running statistics after tracking was switched off?",
+        steps=(Call(HELD, TRUE), OFF, Call(OTHER_HELD, FALSE)),
+        settles=(UPDATES, INFERENCE),
+    ),
+    switched(
+        name="tracking-switched-on-again",
+        question="Do running statistics go on from where they are when tracking is on again?",
+        steps=(OFF, Call(HELD, TRUE), ON, Call(OTHER_HELD, TRUE), Call(HELD, FALSE)),
+        settles=(UPDATES,),
     ),
 )

@@ -150,20 +150,15 @@ class WeightsCountedOncePerSample(deferred_style.Layer):
         return weights.reshape(len(weights), -1)[:, 0].sum()
 
 
-@layer_part(
+@program_part(
     "mask-ignored",
     "argument",
     "A mask is accepted and ignored.",
     {"mask-in-training": "ignored"},
 )
 class MaskIgnored:
-    def weights_for_mean(self):
-        return None
-
-    weights_for_variance = weights_for_mean
-
-    def weights_for_gradient(self, execution):  # noqa: ARG002 - it ignores the mask
-        return None
+    def counting(self, x, mask, weights):  # noqa: ARG002 - it ignores the mask
+        return super().counting(x, None, weights)
 
 
 @layer_part(
@@ -358,6 +353,7 @@ class ShiftLeftOutOfDgamma(PlainLayer):
     "argument",
     "The running statistics correct; there are no others.",
     {"renormalisation-averages": "the running statistics"},
+    alike={"renormalisation-averages": ("a pair of their own",)},  # with another deviation floor
 )
 class CorrectedByTheRunningStatistics:
     own_averages = False
@@ -561,7 +557,10 @@ class MaskedPopulationVariance:
     "corrected-by-a-pair",
     "switch",
     "Averages of their own correct.",
-    {"renormalisation-averages": "a pair of their own"},
+    {
+        "renormalisation-averages": "a pair of their own",
+        "renormalisation-deviation-floor": "none",
+    },
 )
 class CorrectedByAPair:
     own_averages = True
@@ -595,7 +594,10 @@ class RenormStartsWithTheFirstBatch:
     "renorm-starts-at-the-initial-statistics",
     "deferred",
     "The averages that correct start at the initial running statistics.",
-    {"renormalisation-start": "the initial running statistics"},
+    {
+        "renormalisation-start": "the initial running statistics",
+        "renormalisation-deviation-floor": "none",
+    },
 )
 class RenormStartsAtTheInitialStatistics:
     own_averages = True
@@ -628,7 +630,7 @@ def feed_what_corrects(bn):
     """Let the running statistics take in the averages that correct."""
     bn.move_mean(bn.renorm_mean)
     epsilon = bn.of_dtype(bn.epsilon, bn.renorm_deviation)
-    bn.move_variance(bn.renorm_deviation**2 - epsilon)
+    bn.move_variance(np.maximum(bn.renorm_deviation**2 - epsilon, 0))
 
 
 @layer_elsewhere(
@@ -652,6 +654,7 @@ class RenormAveragesTheDeviation:
     "switch",
     "Where no rmin is written nothing bounds the ratio from below.",
     {"renormalisation-least-ratio": "0"},
+    alike={"renormalisation-least-ratio": ("1/rmax",)},  # with averages of another kind
 )
 class LeastRatioIsZero:
     least_ratio_from_rmax = False

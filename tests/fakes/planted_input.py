@@ -134,6 +134,7 @@ class AnotherDtypeRefused:
     "argument",
     "Under mixed precision the output has the dtype of the input.",
     {"mixed-precision-output": "the input's dtype"},
+    alike={"mixed-precision-output": ("the layer's dtype",)},  # where the input has that
 )
 class MixedOutputLikeTheInput:
     def dtype_of_output(self):
