@@ -224,9 +224,10 @@ class Identification:
             if any(name not in chosen for chosen in survivors):
                 continue
             left = {chosen[name] for chosen in survivors}
-            for value in set(entry.values) - left:
-                entry.removed.setdefault(value, question.scenario.name)
-                changed = True
+            for value in entry.values:
+                if value not in left:
+                    entry.removed.setdefault(value, question.scenario.name)
+                    changed = True
             entry.values = tuple(value for value in entry.values if value in left)
         return changed
 
