@@ -93,7 +93,6 @@ EXPLAINED_IN_SEVERAL_WAYS = {
     "one-pass-variance-clamped",
     "low-precision-arithmetic",
     "low-precision-moments",
-    "mask-divisor-guarded",  # A float64 layer may compute in float32.
     "low-precision-mean",
     # A sequence is any other rank, too; float32 input has the layer's dtype.
     "ranks-2-and-3-taken-argument",
