@@ -52,6 +52,7 @@ def judged(style, scenario, messages):
     return verdict_on(style, scenario, declared(style, scenario), answered(messages))
 
 
+@cache
 def judged_unexplained(style, scenario, messages):
     """The verdict without what would explain it, which is most of the work where it is wrong."""
     with patch("harness.verdict.explanations", return_value=()):

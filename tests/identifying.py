@@ -155,6 +155,35 @@ def pinned(fake, axis, value):
     return any(set(each.axes[axis].definite) <= admitted for each in found(fake))
 
 
+LOOKS_LIKE = {
+    "freezing-the-model-misses-the-layer": {"model-trainable-reaches-the-layer"},
+    "trainable-false-moves-statistics": {"trainable-false-statistics"},
+}
+"""Values a fake without a name follows as well, in a scenario in which all it does has a name."""
+
+
+def forced(name, fake):
+    """Return the axes on which a fake without a name is said to have a value that it has not."""
+    axes = {
+        axis
+        for each in found(fake)
+        for axis, measured in each.axes.items()
+        if measured.removed and declared(fake, each.context)[axis] not in measured.values
+    }
+    return axes - LOOKS_LIKE.get(name, set())
+
+
+def one_of_each_axis(fakes):
+    """Return the names of the first of some fakes that depart in each axis."""
+    known = set()
+    names = []
+    for name, fake in fakes.items():
+        if not known.issuperset(fake.conventions):
+            names.append(name)
+            known.update(fake.conventions)
+    return names
+
+
 def unexplained(fake):
     """Return the quantities in which something a fake shows has no name."""
     return {one.question.quantity for each in found(fake) for one in each.unnamed}

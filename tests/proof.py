@@ -1,7 +1,7 @@
 """Prints on one screen how far the reference and the suite are proven; run by `make proof`.
 
-``python -m tests.proof`` ends with status 1 where anything fails, and says what. The same is
-asserted, part by part, by the tests.
+``python -m tests.proof`` ends with status 1 where anything fails, and says what. The tests
+assert the same, part by part; of the fakes to be identified they ask some, and this all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.bound_trials import trials
 from tests.fakes.held_out import HELD_OUT, UNNAMED
 from tests.fakes.planted import FAULTS
 from tests.faults_page import CONVICTIONS
-from tests.identifying import mistakes, unexplained
+from tests.identifying import forced, mistakes, unexplained
 from tests.separation import BOUNDS_APART, CLAIMS, greatest_separation
 from tests.test_specification import CITED, CLAUSES, UNASKED
 
@@ -50,8 +50,13 @@ def identified(names):
 
 
 def left_unnamed(names):
-    """Return which behaviours without a name are reported in a quantity they corrupt."""
-    return {name: bool(unexplained(UNNAMED[name]) & UNNAMED[name].quantities) for name in names}
+    """Return which behaviours without a name are reported as such, and forced into no value."""
+    return {name: reported(name, UNNAMED[name]) for name in names}
+
+
+def reported(name, fake):
+    """Tell whether a behaviour without a name is reported in a quantity that it corrupts."""
+    return bool(unexplained(fake) & fake.quantities) and not forced(name, fake)
 
 
 def separations(indices):
@@ -126,10 +131,10 @@ def lines(found):
     planted = Counter(len(HELD_OUT[name].conventions) for name in found["identified"])
     kinds = ", ".join(f"{right[size]} of {planted[size]} with {size}" for size in sorted(planted))
     yield "Identified", not wrong, f"{kinds} unusual conventions", wrong
-    forced = [name for name, reported in found["unnamed"].items() if not reported]
+    missed = [name for name, told in found["unnamed"].items() if not told]
     total = len(found["unnamed"])
-    text = f"{total - len(forced)} of {total} behaviours that no convention knows are reported"
-    yield "Without a name", not forced, text, forced
+    text = f"{total - len(missed)} of {total} behaviours that no convention knows are reported"
+    yield "Without a name", not missed, text, missed
 
 
 def table_of_bounds(report):
