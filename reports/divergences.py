@@ -25,6 +25,7 @@ HEADING = """\
 Each of these was reported in public. No scenario was made to fit one: each asks a general question
 of every implementation, and what it answers at which version is read from `compatibility.json`.
 """
+UNREACHED = "nothing: it cannot be said there"
 Json = dict[str, Any]
 
 
@@ -37,9 +38,37 @@ def reported(path: Path = REPORTED) -> list[Json]:
 
 
 def findings(seen: Json, document: Json) -> list[Json]:
-    """Return what was measured of one convention of one implementation, in order of versions."""
+    """Return what was found of one subject of one implementation, in order of versions.
+
+    The subject is a convention, with its measured values, or a scenario, with its verdicts where
+    these are not simply that it conforms.
+    """
+    if "scenario" in seen:
+        return verdicts(seen, document)
     measured = document["conventions"].get(seen["axis"], {}).get(seen["implementation"], {})
-    return list(measured.get("measured", ()))
+    found = list(measured.get("measured", ()))
+    if seen.get("value") == UNREACHED:
+        found += [
+            {**each, "value": UNREACHED, "when": [], "decided_by": []}
+            | {"first": each["runs"][0], "last": each["runs"][-1]}
+            for each in measured.get("open", ())
+            if each["why"] == "not reached"
+        ]
+    return found
+
+
+def verdicts(seen: Json, document: Json) -> list[Json]:
+    """Return the verdicts on one scenario that are known issues, with the runs that have them."""
+    runs: dict[str, list[str]] = {}
+    for run in document["implementations"].get(seen["implementation"], {}).get("runs", ()):
+        for each in run["known"]:
+            if each["scenario"] == seen["scenario"]:
+                runs.setdefault(each["verdict"], []).append(run["label"])
+    return [
+        {"value": verdict, "when": [], "first": labels[0], "last": labels[-1], "runs": labels}
+        | {"decided_by": [seen["scenario"]]}
+        for verdict, labels in runs.items()
+    ]
 
 
 def unconfirmed(divergence: Json, document: Json) -> Iterator[str]:
@@ -54,7 +83,7 @@ def unconfirmed(divergence: Json, document: Json) -> Iterator[str]:
         for label in seen["versions"]:
             if label not in runs:
                 yield (
-                    f"{divergence['title']}: {seen['axis']} of {seen['implementation']} {label} "
+                    f"{divergence['title']}: {subject(seen)} of {seen['implementation']} {label} "
                     f"was not measured to be {seen['value']!r}."
                 )
 
@@ -68,21 +97,30 @@ def page(divergences: Sequence[Json], document: Json) -> str:
         parts.append(
             "| asked | of | versions run | measured | by scenarios |\n|---|---|---|---|---|"
         )
-        asked = dict.fromkeys((seen["axis"], seen["implementation"]) for seen in each["seen"])
-        for axis, implementation in asked:
-            subject = {"axis": axis, "implementation": implementation}
-            found = findings(subject, document)
-            parts += [row(axis, implementation, each) for each in found]
+        asked = {(subject(seen), seen["implementation"]): seen for seen in by_reach(each["seen"])}
+        for (asking, implementation), seen in asked.items():
+            found = findings(seen, document)
+            parts += [row(asking, implementation, each) for each in found]
         parts.append("")
     return "\n".join(parts)
 
 
-def row(axis: str, implementation: str, found: Json) -> str:
+def subject(seen: Json) -> str:
+    """Return what was asked about: a convention or a scenario."""
+    return str(seen.get("axis") or seen["scenario"])
+
+
+def by_reach(seen: Sequence[Json]) -> list[Json]:
+    """Return what was seen, with what was out of reach last."""
+    return sorted(seen, key=lambda each: each.get("value") == UNREACHED)
+
+
+def row(asking: str, implementation: str, found: Json) -> str:
     """Return one row of a table."""
     span = found["first"] if len(found["runs"]) == 1 else f"{found['first']} – {found['last']}"
     where = "; ".join(filter(None, (circumstances(when) for when in found["when"])))
     value = quoted(found["value"]) + (f" ({where})" if where else "")
-    return f"| `{axis}` | {implementation} | {span} | {value} | {few(found['decided_by'])} |"
+    return f"| `{asking}` | {implementation} | {span} | {value} | {few(found['decided_by'])} |"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import contextmanager
 from functools import cache
+from unittest.mock import patch
 
-from harness import identification
+from harness import identification, questions
 from harness.declarations import context_of
 from harness.questions import fingerprint
 from reference.conventions import REGISTRY
@@ -17,29 +19,38 @@ ALWAYS_ASKED = ("forward", "modes", "running-statistics")
 OTHERS_ASKED = 5
 """Every fifth of the other scenarios in which a departing fake answers as its clean base does."""
 FEATURES = ("masks", "renormalisation", "virtual-batch")
+QUESTIONS = {}
 REMEMBERED = defaultdict(list)
 FOUND = {}
 
 
-def remembered(explore):
-    """Return the search for what explains questions, asked once where fakes answer alike."""
-
-    def explored(unit, domain, limit, before=None):
-        key = unit[0].scenario.name, fingerprint(unit[0].trace)
-        known = REMEMBERED[(*key, *((each.step, each.quantity) for each in unit))]
-        for part, most, found in known:
-            if most == limit and all(domain[axis] == values for axis, values in part.items()):
-                return found
-        found = explore(unit, domain, limit, before)
-        known.append(
-            ({axis: domain[axis] for axis in (*found.scope, *found.presumed)}, limit, found)
-        )
-        return found
-
-    return explored
+def questions_of(scenario, trace):
+    """Return what a trace answers; of equal traces the same questions."""
+    key = scenario.name, fingerprint(trace)
+    if key not in QUESTIONS:
+        QUESTIONS[key] = list(questions.questions_of(scenario, trace))
+    return QUESTIONS[key]
 
 
-identification.explored = remembered(identification.explored)
+def explored(unit, domain, limit, before=None):
+    """Search for what explains questions, once where fakes answer alike."""
+    known = REMEMBERED[frozenset(unit)]
+    for part, most, found in known:
+        if most == limit and all(domain[axis] == values for axis, values in part.items()):
+            return found
+    found = questions.explored(unit, domain, limit, before)
+    known.append(({axis: domain[axis] for axis in (*found.scope, *found.presumed)}, limit, found))
+    return found
+
+
+@contextmanager
+def remembering():
+    """Let identification search once where fakes answer alike."""
+    with (
+        patch.object(identification, "questions_of", questions_of),
+        patch.object(identification, "explored", explored),
+    ):
+        yield
 
 
 def context(scenario):
@@ -111,7 +122,8 @@ def found(fake):
             shown = evidence(fake)
         else:
             shown = telling(fake) if hasattr(fake, "conventions") else of_plain_float32_layers(fake)
-        FOUND[id(fake)] = fake, identification.identify(list(shown), context)
+        with remembering():
+            FOUND[id(fake)] = fake, identification.identify(list(shown), context)
     return FOUND[id(fake)][1]
 
 

@@ -21,7 +21,7 @@ from tests.asking import DECLARATIONS, answered, said
 from tests.fakes import argument_style
 from tests.fakes.fault import CLEAN
 from tests.fakes.held_out import HELD_OUT
-from tests.identifying import context, evidence, found, mistakes, one_of_each_axis
+from tests.identifying import context, evidence, found, mistakes, one_of_each_axis, remembering
 from tests.test_command_line import bnconform, complaint
 
 MOST_COMBINATIONS = 4096
@@ -140,7 +140,8 @@ def test_a_refusal_nobody_expects_has_no_name():
 
 def findings_of(style, declarations):
     implementation = Implementation("fake", "a fake", adapter="", declared=declarations)
-    return findings(implementation, list(evidence(CLEAN[style])))
+    with remembering():
+        return findings(implementation, list(evidence(CLEAN[style])))
 
 
 @pytest.mark.parametrize("style", CLEAN)
