@@ -286,6 +286,8 @@ def serve(adapter_name, questions_path):
     }
     files = {name: each.filename for name, each in mutables.items()}
     write_line(answers, dict(worker.header(adapter, adapter_name), schema=SCHEMA, files=files))
+    if hasattr(gc, "freeze"):  # CPython 3.7 and later
+        gc.freeze()  # A fork then shares what was imported, and never looks through it.
     for line in requests:
         request = json.loads(line)
         if "become" not in request:

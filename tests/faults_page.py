@@ -1,10 +1,12 @@
 """Writes docs/faults.md: which scenarios convict each planted fault, and which alone does.
 
-``python -m tests.faults_page``; tests/test_faults.py asserts that the page is true.
+``python -m tests.faults_page`` keeps it in tests/fakes/convicted.json, too, in full. The tests
+assert that much of it is true, and `make proof` that all is.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +19,7 @@ from tests.fakes.planted import FAULTS
 from tests.fakes.planted_deeper import LONG
 
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
+RECORD = Path(__file__).parent / "fakes" / "convicted.json"
 CONVICTIONS = {"differs", "refused", "should have refused"}
 MOST_NAMED = 6
 CHUNK = 8
@@ -57,6 +60,11 @@ def convicting(name):
     ]
 
 
+def recorded():
+    """Return the names of the scenarios that convict each planted fault, as they were written."""
+    return json.loads(RECORD.read_text(encoding="utf-8"))
+
+
 def convicting_each(names):
     """Return who convicts each of some planted faults."""
     return {name: convicting(name) for name in names}
@@ -91,11 +99,13 @@ def named(names):
 
 
 def main():
-    """Write the page."""
+    """Write the page and the record."""
     names = list(FAULTS)
     parts = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         found = [each for part in pool.map(convicting_each, parts) for each in part.items()]
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(caught)}" for name, caught in found)
+    RECORD.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     PAGE.write_text(page(dict(found)), encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ from harness.session import Session
 from harness.store import Store
 from suites.catalogue import SCENARIOS
 from tests import little_world
+from tests.identifying import remembering
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,7 +24,11 @@ def world(tmp_path_factory):
     wheels.mkdir()
     for version in little_world.RELEASES:
         little_world.wheel(wheels, version)
-    with pytest.MonkeyPatch.context() as patch, little_world.index(wheels) as address:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        little_world.index(wheels) as address,
+        remembering(),
+    ):
         little_world.settle(folder, patch, address)
         yield folder
     little_world.forget()
@@ -153,10 +158,10 @@ def test_what_cannot_be_checked_is_told_in_a_sentence(capsys, arguments, sentenc
     assert code == 2
 
 
-def test_a_release_that_cannot_be_installed_is_not_checked(world, capsys):
+def test_a_release_that_cannot_be_installed_is_not_checked(world, capsys, monkeypatch):
     wheels = world / "wheels"
     little_world.wheel(wheels, "1.5", requires=["no-such-package-anywhere-0123"])
-    little_world.RELEASES["1.5"] = "2026-06-14T05:06:07Z"
+    monkeypatch.setitem(little_world.RELEASES, "1.5", "2026-06-14T05:06:07Z")
     little_world.forget()
     code, out, _ = bnconform(capsys, "check", "tinynorm==1.5", "--against", "tinynorm==1.0")
     assert code == 2

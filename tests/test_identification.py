@@ -18,7 +18,6 @@ from harness.solving import simplest, solved
 from reference.conventions import REGISTRY
 from suites.catalogue import scenario_named
 from tests.asking import DECLARATIONS, answered, said
-from tests.fakes import argument_style
 from tests.fakes.fault import CLEAN
 from tests.fakes.held_out import HELD_OUT
 from tests.identifying import context, evidence, found, mistakes, one_of_each_axis, remembering
@@ -26,6 +25,18 @@ from tests.test_command_line import bnconform, complaint
 
 MOST_COMBINATIONS = 4096
 """Of the conventions one quantity depends on, in the context with the fewest scenarios."""
+SMALL = """
+from adapters.answers import NotExpressible
+from tests.fakes import argument_style
+from tests.fakes.argument_style import versions
+
+
+class Program(argument_style.Program):
+    def __init__(self, layer):
+        if "momentum_argument" not in layer:
+            raise NotExpressible("Every layer is given a momentum.")
+        super().__init__(layer)
+"""
 
 
 # What the fakes follow.
@@ -159,8 +170,16 @@ def test_a_false_declaration_is_found_out_with_the_scenarios_that_decided():
     assert surprise.decided_by == ("momentum-argument-0.9",)
 
 
-def test_the_command_measures_an_adapter_that_declares_nothing():
-    done = bnconform("identify", argument_style.__file__, "--json")
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """An adapter of which little can be asked, and which declares nothing."""
+    path = tmp_path_factory.mktemp("adapter") / "small.py"
+    path.write_text(SMALL, encoding="utf-8")
+    return path
+
+
+def test_the_command_measures_an_adapter_that_declares_nothing(small):
+    done = bnconform("identify", small, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     measured = [
@@ -171,8 +190,8 @@ def test_the_command_measures_an_adapter_that_declares_nothing():
     assert measured == [["weighs the old running value"]]
 
 
-def test_the_command_prints_a_line_for_every_convention_reached():
-    done = bnconform("identify", argument_style.__file__)
+def test_the_command_prints_a_line_for_every_convention_reached(small):
+    done = bnconform("identify", small)
     assert done.returncode == 0, done.stderr
     assert "momentum-sense: ‘weighs the old running value’, not declared (rank 2;" in done.stdout
     assert "0 observations have no name." in done.stdout

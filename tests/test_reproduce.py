@@ -30,13 +30,9 @@ from suites.catalogue import SCENARIOS, scenario_named
 from tests.asking import declared
 from tests.fakes.fault import CLEAN
 
-GRAPH = ("training-gradients", "updates-run-twice", "fit-in-batches")
+GRAPH = ("training-gradients", "updates-run-twice")
 CHOSEN = {
-    "keras-tensorflow": (
-        "training-gradients",
-        "functional-model-with-explicit-false-in-fit",
-        "layer-frozen-model-thawed",
-    ),
+    "keras-tensorflow": ("training-gradients", "functional-model-with-explicit-false-in-fit"),
     "tf-contrib": GRAPH,
     "tf-slim": GRAPH,
     "torch": ("second-order-in-training", "one-value-per-channel", "fit-in-batches"),

@@ -1,7 +1,7 @@
 """The argument-style fake as a framework called `tinynorm` releases it, changing as it goes.
 
-Version 2 feeds the running variance with the sample variance, and says so nowhere. Version 3 has no
-float64 any more.
+It knows batches of vectors, in float32 and float64, and no renormalisation. Version 2 feeds the
+running variance with the sample variance, and says so nowhere. Version 3 has no float64 any more.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from tests.fakes.argument_style import Program as Clean
 from tests.fakes.plain_layer import values_per_channel
 
 NOT_EXPRESSIBLE = WITHOUT
+DTYPES = {"float32", "float64"}
+UNKNOWN = {"input_dtype", "policy", "renorm", "virtual_batch_size"}
 MAJOR = int(tinynorm.__version__.split(".")[0])
 
 
@@ -37,6 +39,8 @@ class Program(Clean):
     layer_class = Layer
 
     def __init__(self, layer):
+        if layer["rank"] != 2 or layer["dtype"] not in DTYPES or UNKNOWN & set(layer):
+            raise NotExpressible("tinynorm knows plain layers of rank 2.")
         if MAJOR > 2 and layer["dtype"] == "float64":
             raise NotExpressible("tinynorm 3 has no float64.")
         super().__init__(layer)
