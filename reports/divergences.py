@@ -45,16 +45,15 @@ def findings(seen: Json, document: Json) -> list[Json]:
     """
     if "scenario" in seen:
         return verdicts(seen, document)
-    measured = document["conventions"].get(seen["axis"], {}).get(seen["implementation"], {})
-    found = list(measured.get("measured", ()))
-    if seen.get("value") == UNREACHED:
-        found += [
-            {**each, "value": UNREACHED, "when": [], "decided_by": []}
-            | {"first": each["runs"][0], "last": each["runs"][-1]}
-            for each in measured.get("open", ())
-            if each["why"] == "not reached"
-        ]
-    return found
+    found = document["conventions"].get(seen["axis"], {}).get(seen["implementation"], {})
+    if seen["value"] != UNREACHED:
+        return list(found.get("measured", ()))
+    return [
+        {**each, "value": UNREACHED, "when": [], "decided_by": []}
+        | {"first": each["runs"][0], "last": each["runs"][-1]}
+        for each in found.get("open", ())
+        if each["why"] == "not reached"
+    ]
 
 
 def verdicts(seen: Json, document: Json) -> list[Json]:
@@ -97,10 +96,8 @@ def page(divergences: Sequence[Json], document: Json) -> str:
         parts.append(
             "| asked | of | versions run | measured | by scenarios |\n|---|---|---|---|---|"
         )
-        asked = {(subject(seen), seen["implementation"]): seen for seen in by_reach(each["seen"])}
-        for (asking, implementation), seen in asked.items():
-            found = findings(seen, document)
-            parts += [row(asking, implementation, each) for each in found]
+        rows = (row(seen, found) for seen in each["seen"] for found in findings(seen, document))
+        parts += dict.fromkeys(rows)  # Several values seen of one convention have the same rows.
         parts.append("")
     return "\n".join(parts)
 
@@ -110,17 +107,13 @@ def subject(seen: Json) -> str:
     return str(seen.get("axis") or seen["scenario"])
 
 
-def by_reach(seen: Sequence[Json]) -> list[Json]:
-    """Return what was seen, with what was out of reach last."""
-    return sorted(seen, key=lambda each: each.get("value") == UNREACHED)
-
-
-def row(asking: str, implementation: str, found: Json) -> str:
+def row(seen: Json, found: Json) -> str:
     """Return one row of a table."""
     span = found["first"] if len(found["runs"]) == 1 else f"{found['first']} – {found['last']}"
     where = "; ".join(filter(None, (circumstances(when) for when in found["when"])))
     value = quoted(found["value"]) + (f" ({where})" if where else "")
-    return f"| `{asking}` | {implementation} | {span} | {value} | {few(found['decided_by'])} |"
+    asked = f"| `{subject(seen)}` | {seen['implementation']} |"
+    return f"{asked} {span} | {value} | {few(found['decided_by'])} |"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -38,6 +38,7 @@ IMAGES = replace(LAYER, rank=4)
 X, DY = batch("training-gradients/9"), weights("training-gradients/9")
 X4, DY4 = batch("gradients-4/5", 2, rank=4), weights("gradients-4/5", 2, rank=4)
 OTHER, OTHER_DY = batch("second-order/2", 4), weights("second-order/2", 4)
+PENALTY = weights("second-order/other")
 OTHER4, OTHER_DY4 = batch("rank-4", 2, rank=4), weights("second-order/other", 2, rank=4)
 SILENT = Tensor("float32", X.shape, (0.0,) * len(X.values))
 EVEN = Tensor("float32", (4, 3), (0.5, 2.0, 8.0, -0.5, 0.0, 7.0, 1.0, 1.5, 9.0, -1.0, 0.5, 6.0))
@@ -45,7 +46,8 @@ EVEN = Tensor("float32", (4, 3), (0.5, 2.0, 8.0, -0.5, 0.0, 7.0, 1.0, 1.5, 9.0, 
 CONSTANT = Tensor("float32", (4, 3), (0.5, -1.0, 2.0) * 4)
 THROUGH = ("training-gradient",)
 CONSTANTS = ("inference-gradient",)
-FORMS: dict[str, Form] = {"one after the other": "subclassed", "composed": "functional"}
+SUBCLASSED: Form = "subclassed"
+FUNCTIONAL: Form = "functional"
 
 
 def with_gamma(*values: float) -> Layer:
@@ -64,21 +66,21 @@ def proportional(x: Tensor) -> Tensor:
     return replace(x, values=tuple(values))
 
 
-PLAIN = (
+SCENARIOS = (
     plain(
         name="training-gradients",
         question="Does the gradient in training flow through the batch mean and variance?",
         layer=LAYER,
-        steps=(Call(batch("training-gradients/9"), TRUE, weights("training-gradients/9")),),
-        settles=("training-gradient",),
+        steps=(Call(X, TRUE, DY),),
+        settles=THROUGH,
         clauses=("BN-7.1", "BN-7.2", "BN-7.3"),
     ),
     plain(
         name="training-gradients-rank-4",
         question="Is the gradient on images pooled over all but channels, like the statistics?",
-        layer=replace(LAYER, rank=4),
-        steps=(Call(batch("gradients-4/5", 2, rank=4), TRUE, weights("gradients-4/5", 2, rank=4)),),
-        settles=("training-gradient",),
+        layer=IMAGES,
+        steps=(Call(X4, TRUE, DY4),),
+        settles=THROUGH,
         clauses=("BN-7.1", "BN-3.1"),
     ),
     plain(
@@ -100,30 +102,23 @@ PLAIN = (
                     batch("second-order/2"),
                     mode,
                     weights("second-order/2"),
-                    dx_weights=weights("second-order/other"),
+                    dx_weights=PENALTY,
                 ),
             ),
             about=("dx", "second_dx"),
-            settles=(axis,),
+            settles=settles,
             clauses=("BN-7.5",),
         )
-        for word, mode, axis in (
-            ("training", TRUE, "training-gradient"),
-            ("inference", FALSE, "inference-gradient"),
-        )
+        for word, mode, settles in (("training", TRUE, THROUGH), ("inference", FALSE, CONSTANTS))
     ),
     plain(
         name="gradients-without-parameters",
         question="Is the gradient to the input right in a layer without gamma and beta?",
         layer=without_beta(without_gamma(LAYER)),
         steps=(Call(batch("no-parameters/3"), TRUE, weights("no-parameters/3")),),
-        settles=("training-gradient",),
+        settles=THROUGH,
         clauses=("BN-7.1", "BN-2.1"),
     ),
-)
-
-SCENARIOS = (
-    *PLAIN,
     scenario(
         name="inference-gradients-rank-4",
         question="Does the gradient on images hold the running statistics constant in inference?",
@@ -234,7 +229,7 @@ SCENARIOS = (
                 (),
                 X,
                 DY,
-                weights("second-order/other"),
+                PENALTY,
             ),
             (
                 "of-a-frozen-layer",
@@ -243,7 +238,7 @@ SCENARIOS = (
                 (SetTrainable(False),),
                 X,
                 DY,
-                weights("second-order/other"),
+                PENALTY,
             ),
         )
     ),
@@ -253,13 +248,13 @@ SCENARIOS = (
             question="Are the gradients to gamma and beta of a layer applied to two inputs in one "
             f"execution the sums of both{said}?",
             layer=layer,
-            steps=(CallTwice(*inputs, mode, FORMS[form], *upstream),),
+            steps=(CallTwice(*inputs, mode, form, *upstream),),
             about=("dx", "dx_of_second", "dgamma", "dbeta"),
             settles=settles,
             clauses=("BN-7.6", "BN-5.4"),
         )
         for word, said, layer, inputs, upstream, mode, form, settles in (
-            ("", "", LAYER, (X, OTHER), (DY, OTHER_DY), TRUE, "one after the other", THROUGH),
+            ("", "", LAYER, (X, OTHER), (DY, OTHER_DY), TRUE, SUBCLASSED, THROUGH),
             (
                 "-rank-4",
                 ", on images",
@@ -267,7 +262,7 @@ SCENARIOS = (
                 (X4, OTHER4),
                 (DY4, OTHER_DY4),
                 TRUE,
-                "one after the other",
+                SUBCLASSED,
                 THROUGH,
             ),
             (
@@ -277,7 +272,7 @@ SCENARIOS = (
                 (X, OTHER),
                 (DY, OTHER_DY),
                 FALSE,
-                "one after the other",
+                SUBCLASSED,
                 CONSTANTS,
             ),
             (
@@ -287,7 +282,7 @@ SCENARIOS = (
                 (X, OTHER),
                 (DY, OTHER_DY),
                 TRUE,
-                "composed",
+                FUNCTIONAL,
                 THROUGH,
             ),
         )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
 import adapters
+from harness.adapter_sources import Place, folder_of
 from harness.complaint import Complaint
 from harness.reproduction.instrumented import instrumented
 from harness.reproduction.liveness import Operation
@@ -135,23 +134,9 @@ def path_of(name: str, adapter: str) -> Path | None:
     root = name.split(".", maxsplit=1)[0]
     if root not in ("adapters", adapter.split(".", maxsplit=1)[0]):
         return None
-    specification = specification_of(name)
-    origin = specification.origin if specification else None
-    return Path(origin) if origin and origin.endswith(".py") else None
-
-
-def specification_of(name: str) -> ModuleSpec | None:
-    """Return how a module would be found; None for no module. Nothing is imported for it."""
-    root, *parts = name.split(".")
-    try:
-        found = importlib.util.find_spec(root)
-    except (ImportError, ValueError):
-        return None
-    for part in parts:
-        if found is None or found.submodule_search_locations is None:
-            return None
-        found = PathFinder.find_spec(f"{found.name}.{part}", found.submodule_search_locations)
-    return found
+    folder = folder_of(root)
+    file = Place(root, folder).found(name) if folder else None
+    return file if file and file.suffix == ".py" else None
 
 
 def imported_by(source: str) -> Iterator[str]:
